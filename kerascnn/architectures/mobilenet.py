@@ -1,0 +1,114 @@
+"""MobileNetV2, the classifier that kerascnn fine-tunes for phones.
+
+The layers bear the names that `keras.applications` gives them, so that its weight files load by name. Version 1 of the
+family is not here yet.
+"""
+
+from keras import Model, layers
+
+from kerascnn.architectures.classifier import build_classifier, check_input_shape
+
+# Sandler et al. 2018, table 2: expansion factor t, output channels c, repeats n, stride s of the first of the repeats.
+INVERTED_RESIDUALS = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+STEM_FILTERS = 32
+LAST_FILTERS = 1280
+# The official weights were trained with these; the paper does not state them.
+BATCH_NORM = {"epsilon": 1e-3, "momentum": 0.999}
+
+
+def mobilenet_v2(
+    input_shape: tuple[int, int, int],
+    num_classes: int | None,
+    *,
+    weights: str | None = None,
+    alpha: float = 1.0,
+    dropout: float = 0.0,
+) -> Model:
+    """Build MobileNetV2: inverted residuals with linear bottlenecks.
+
+    Args:
+        input_shape: (height, width, 3), each side at least 32. The model takes RGB in 0..255, integer or float, and
+            normalises it to -1..1 itself.
+        num_classes: number of logits, at least 2, or None for the headless network, which ends in its feature map.
+        weights: a name that `kerascnn.architectures.weights` knows, a path, or None for a random initialisation.
+        alpha: width multiplier; the paper trains 0.35 to 1.4. Channels are rounded to multiples of 8.
+        dropout: share of the pooled features that is dropped in training, in [0, 1).
+
+    Returns:
+        A model of (B, height, width, 3) to logits (B, num_classes), or to features (B, ceil(height / 32),
+        ceil(width / 32), 1280), more channels when alpha > 1. The layers `stride2` to `stride32` end its stages.
+        At alpha 1 and 1,000 classes it has 3,538,984 parameters.
+
+    Raises:
+        ValueError: for a shape, a number of classes, an alpha or a dropout out of range, or weights that cannot be had.
+
+    Reference:
+        Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", arXiv:1801.04381, table 2.
+    """
+    check_input_shape(input_shape, smallest=32)
+    if alpha <= 0:
+        raise ValueError(f"alpha must be positive. Received: alpha={alpha}.")
+
+    inputs = layers.Input(input_shape, name="image")
+    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(inputs)
+    x = layers.Conv2D(_round_filters(STEM_FILTERS * alpha), 3, strides=2, padding="same", use_bias=False, name="Conv1")(
+        x
+    )
+    x = layers.BatchNormalization(**BATCH_NORM, name="bn_Conv1")(x)
+    x = layers.ReLU(6.0, name="Conv1_relu")(x)
+
+    stride, block = 2, 0
+    for expansion, filters, repeats, first_stride in INVERTED_RESIDUALS:
+        if first_stride == 2:
+            x = layers.Identity(name=f"stride{stride}")(x)
+            stride *= 2
+        for repeat in range(repeats):
+            x = _inverted_residual(
+                x,
+                expansion,
+                # The official weights truncate before they round; it matters for alpha 0.35 and 1.3.
+                filters=_round_filters(int(filters * alpha)),
+                strides=first_stride if repeat == 0 else 1,
+                name=f"block_{block}" if block else "expanded_conv",
+            )
+            block += 1
+
+    # "If the width multiplier is less than one, it is not applied to the very last convolutional layer" (section 6.1).
+    x = layers.Conv2D(_round_filters(LAST_FILTERS * max(alpha, 1.0)), 1, use_bias=False, name="Conv_1")(x)
+    x = layers.BatchNormalization(**BATCH_NORM, name="Conv_1_bn")(x)
+    x = layers.ReLU(6.0, name="out_relu")(x)
+    features = layers.Identity(name=f"stride{stride}")(x)
+    return build_classifier(
+        "mobilenet_v2", inputs, features, num_classes, weights=weights, alpha=alpha, dropout=dropout
+    )
+
+
+def _inverted_residual(x, expansion, filters, strides, name):
+    """Expand with 1x1, filter with depthwise 3x3, project with a linear 1x1; add the input where shapes allow."""
+    shortcut = x
+    if expansion > 1:
+        x = layers.Conv2D(expansion * x.shape[-1], 1, use_bias=False, name=f"{name}_expand")(x)
+        x = layers.BatchNormalization(**BATCH_NORM, name=f"{name}_expand_BN")(x)
+        x = layers.ReLU(6.0, name=f"{name}_expand_relu")(x)
+    x = layers.DepthwiseConv2D(3, strides=strides, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
+    x = layers.BatchNormalization(**BATCH_NORM, name=f"{name}_depthwise_BN")(x)
+    x = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(x)
+    x = layers.Conv2D(filters, 1, use_bias=False, name=f"{name}_project")(x)
+    x = layers.BatchNormalization(**BATCH_NORM, name=f"{name}_project_BN")(x)
+    if strides == 1 and shortcut.shape[-1] == filters:
+        x = layers.Add(name=f"{name}_add")([shortcut, x])
+    return x
+
+
+def _round_filters(filters: float, divisor: int = 8) -> int:
+    """Round to a multiple of 8, and never down by more than a tenth, as the official networks do."""
+    rounded = max(divisor, int(filters + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * filters else rounded

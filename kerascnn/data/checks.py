@@ -1,0 +1,123 @@
+"""The data doctor: every picture is decoded once before training, and what cannot be used is set aside and listed.
+
+No file of the user's is ever changed. A picture that passes here will decode in the last epoch as it did now.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import tensorflow as tf
+from PIL import Image
+from rich.progress import track
+
+from kerascnn.data.decode import FORMATS, decode_with_pillow, is_plain, open_picture
+
+# Pillow's own threshold for a decompression bomb: a quarter of a gigabyte of RGB.
+MAX_PIXELS = 89_478_485
+MANY = 2000  # from here on the check takes long enough for a progress bar
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A file that is left out, and why.
+
+    Attributes:
+        path: where it lies, relative to the folder that was given.
+        reason: what is wrong with it.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A picture that decodes.
+
+    Attributes:
+        plain: whether TensorFlow's decoder may read it, see `kerascnn.data.decode`.
+        digest: SHA-256 of the bytes of the file, in hexadecimal.
+    """
+
+    plain: bool
+    digest: str
+
+
+class UnusableError(ValueError):
+    """A file that is not a usable picture; the message is the reason."""
+
+
+def check_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Checked:
+    """Decode a picture as the input pipeline will.
+
+    Args:
+        data: the bytes of the file.
+        max_pixels: the largest height times width that is accepted.
+
+    Raises:
+        UnusableError: if the bytes are empty, not a picture, damaged, or declare more than `max_pixels`.
+    """
+    if not data:
+        raise UnusableError("the file is empty")
+    try:
+        with open_picture(data) as picture:
+            width, height = picture.size
+            plain = is_plain(picture)
+    except Image.DecompressionBombError as error:
+        raise UnusableError(f"too large: {error}") from error
+    except Exception as error:  # Pillow's plugins raise whatever a damaged header makes them raise
+        raise UnusableError(f"not a picture of a known format ({', '.join(FORMATS)})") from error
+    if width * height > max_pixels:
+        raise UnusableError(f"too large: {width} x {height} is over the limit of {max_pixels} pixels")
+    digest = hashlib.sha256(data).hexdigest()
+    if plain and _decodes_with_tensorflow(data):
+        return Checked(plain=True, digest=digest)
+    try:
+        decode_with_pillow(data)
+    except Exception as error:
+        raise UnusableError(f"damaged: {error}") from error
+    return Checked(plain=False, digest=digest)
+
+
+def check_files(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[Checked | UnusableError]:
+    """Check picture files in parallel, with a progress bar when there are many.
+
+    Args:
+        paths: files.
+        max_pixels: the largest height times width that is accepted.
+
+    Returns:
+        For each path what was found, in the same order.
+    """
+
+    def check(path: Path) -> Checked | UnusableError:
+        try:
+            return check_picture(_read(path), max_pixels)
+        except UnusableError as error:
+            return error
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(check, paths)
+        return list(track(found, "Checking pictures", total=len(paths), disable=len(paths) < MANY))
+
+
+def _read(path: Path) -> bytes:
+    # A pipe or a device would block for ever, so only regular files are opened.
+    if not path.is_file():
+        raise UnusableError("a link to nothing" if path.is_symlink() else "not a regular file")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UnusableError(f"cannot be read: {error.strerror}") from error
+
+
+def _decodes_with_tensorflow(data: bytes) -> bool:
+    try:
+        tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE")
+    except tf.errors.InvalidArgumentError:
+        return False
+    return True

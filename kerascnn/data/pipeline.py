@@ -1,0 +1,111 @@
+"""From a split to batches: order, reading, augmentation, resizing and batching as one `tf.data` graph.
+
+Order and augmentation are functions of (seed, epoch, index) alone: nothing is drawn from a state, so the same seed
+gives the same batches on every machine and at every degree of parallelism.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import tensorflow as tf
+
+from kerascnn.data.augment import Augmentation, Sample
+from kerascnn.data.sources.source import Split
+
+
+class ForTask(Protocol):
+    """What the pipeline needs to know of a task."""
+
+    image_size: tuple[int, int]
+
+    def targets(self, sample: Sample) -> tf.Tensor:
+        """Take from a sample what the loss compares the outputs with."""
+
+
+def pipeline(
+    split: Split,
+    task: ForTask,
+    *,
+    augment: Sequence[Augmentation] = (),
+    batch_size: int = 32,
+    seed: int | None = None,
+) -> tf.data.Dataset:
+    """Make the batches that `model.fit`, `evaluate` and `predict` take.
+
+    Args:
+        split: the samples.
+        task: gives the size of the network's input and the targets.
+        augment: augmentations, done one after another.
+        batch_size: pictures in a batch; the last one of an epoch may be smaller.
+        seed: shuffles anew for every epoch and decides the augmentations. None keeps the order, for validation.
+
+    Returns:
+        A finite data set of (images, targets): images (B, height, width, 3) uint8, stretched to the task's size, as a
+        phone's client stretches them. An epoch is one complete pass; looking at the first batch does not use it up.
+
+    Raises:
+        ValueError: for an empty split, a batch size below 1, or augmentations without a seed.
+    """
+    if len(split) == 0:
+        raise ValueError("The split is empty: there is nothing to read.")
+    if batch_size < 1:
+        raise ValueError(f"batch_size must be at least 1. Received: batch_size={batch_size}.")
+    if augment and seed is None:
+        raise ValueError("Augmentations need a seed. Received: seed=None.")
+
+    def prepare(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        sample = split.read(index)
+        for position, each in enumerate(augment):
+            sample = each(sample, _fold(seed, epoch, index, position))
+        return resize(sample["image"], task.image_size), task.targets(sample)
+
+    order = _in_order(len(split)) if seed is None else _shuffled(len(split), seed)
+    return order.map(prepare, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(2)
+
+
+def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+    """Stretch a picture to a size with plain bilinear sampling, as MediaPipe's clients do on a phone.
+
+    Args:
+        image: (H, W, 3) uint8 or float32.
+        size: (height, width).
+
+    Returns:
+        (height, width, 3) uint8.
+    """
+    resized = tf.image.resize(image, size)
+    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+def _in_order(size: int) -> tf.data.Dataset:
+    return tf.data.Dataset.range(size).map(lambda index: (tf.constant(0, tf.int64), index))
+
+
+def _shuffled(size: int, seed: int) -> tf.data.Dataset:
+    """Give (epoch, index) pairs in an order that is a permutation of its own for every epoch.
+
+    The permutation is computed, not stored (`index_shuffle`). The epoch is the number of complete passes so far: it is
+    counted by an element behind the last one, so that a pass that was broken off does not count.
+    """
+    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
+
+    def pairs(epoch_now: tf.Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.constant(seed, tf.int64), epoch_now])
+        return tf.data.Dataset.range(size).map(
+            lambda index: (epoch_now, tf.random.experimental.index_shuffle(index, key, tf.constant(size - 1, tf.int64)))
+        )
+
+    def count(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return epoch.assign_add(1), tf.constant(0, tf.int64)
+
+    start = tf.data.Dataset.from_tensors(0).map(lambda _: epoch.read_value())
+    end = tf.data.Dataset.from_tensors(0).map(count).filter(lambda *_: False)
+    return start.flat_map(pairs).concatenate(end).apply(tf.data.experimental.assert_cardinality(size))
+
+
+def _fold(seed: int, *numbers: int | tf.Tensor) -> tf.Tensor:
+    """Make one (2,) seed of a seed and where we are."""
+    key = tf.constant([seed, 0], tf.int64)
+    for number in numbers:
+        key = tf.random.experimental.stateless_fold_in(key, tf.cast(number, tf.int64))
+    return key

@@ -1,0 +1,196 @@
+"""Photographs of toys on a table, made by code: how light falls on the things, and what the camera does.
+
+`render_scene` returns one example of the data set `scenes` in numpy alone; `kerascnn.data.scenes` packs it for tfds.
+Where the things lie is decided in `layout`, what they are made of in `surfaces`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+from scipy import ndimage
+
+from kerascnn.data.scenes.layout import CLASSES, IMAGE_SIZE, Thing, annotate_things, arrange_things
+from kerascnn.data.scenes.surfaces import (
+    Random,
+    fractal_noise,
+    mix,
+    random_color_pair,
+    random_ground,
+    random_pattern,
+    turn_coordinates,
+)
+
+SPLITS = ("train", "validation", "test")
+MIDDLE_GRAY = 0.38  # what the root mean square of the light is exposed to; white is about 1
+FILM_GAMMA = 1.8  # below the screen's 2.2: a little more contrast than in nature, as every camera gives
+
+
+@dataclass(frozen=True)
+class Light:
+    """A lamp at `direction` (x, y, z; unit length, z towards the camera), and light from all around."""
+
+    direction: np.ndarray
+    color: np.ndarray
+    ambient: np.ndarray
+
+
+def render_scene(seed: int, index: int, split: str = "train") -> dict[str, np.ndarray]:
+    """Render one picture with its annotation; the same arguments always give the same answer.
+
+    Args:
+        seed: of the whole data set, at least 0.
+        index: of the picture in its split, at least 0. Its label is `index % 10`.
+        split: one of `SPLITS`.
+
+    Returns:
+        A sample: `image` (160, 160, 3) uint8, `label` () int32, `boxes` (N, 4) float32, `class_ids` (N,) int32 and
+        `mask` (160, 160) int32 with 0 for background, 1 + class id, and 255 for ignored. Boxes are tight around what is
+        visible of a thing. The first box is that of the thing that gives the label, by far the largest.
+
+    Raises:
+        ValueError: if the split is unknown, the seed or the index negative.
+    """
+    if split not in SPLITS:
+        raise ValueError(f"split must be one of {SPLITS}. Received: split={split!r}.")
+    if seed < 0 or index < 0:
+        raise ValueError(f"seed and index must be at least 0. Received: seed={seed}, index={index}.")
+    rng = np.random.default_rng((seed, SPLITS.index(split), index))
+    label = index % len(CLASSES)
+    things, owners = arrange_things(rng, label)
+    return {"image": _photograph(rng, things), "label": np.int32(label), **annotate_things(things, owners)}
+
+
+def _photograph(rng: Random, things: list[Thing]) -> np.ndarray:
+    """Light the ground, lay the things on it from bottom to top, and take the picture: (H, W, 3) uint8."""
+    light = _random_light(rng)
+    canvas = _light_ground(rng, light)
+    for thing in things:
+        canvas *= 1 - _cast_shadow(rng, thing, light)[..., None]
+        _paint(rng, canvas, thing, light)
+    canvas *= _uneven_light(rng)[..., None]
+    return _expose(rng, canvas)
+
+
+def _random_light(rng: Random) -> Light:
+    azimuth, elevation = rng.uniform(0, 2 * np.pi), np.radians(rng.uniform(30, 65))
+    across = np.cos(elevation)
+    direction = np.array([across * np.cos(azimuth), across * np.sin(azimuth), np.sin(elevation)], np.float32)
+    warmth = rng.uniform(-0.12, 0.2)
+    color = np.array([1 + warmth, 1, 1 - warmth], np.float32)
+    return Light(direction, rng.uniform(1.0, 1.4) * color, rng.uniform(0.12, 0.4) * color[::-1])
+
+
+def _find_normals(height: np.ndarray) -> np.ndarray:
+    down, right = np.gradient(height.astype(np.float32))
+    normals = np.stack([-right, -down, np.ones_like(down)], axis=-1)
+    return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
+
+
+def _diffuse(normals: np.ndarray, light: Light) -> np.ndarray:
+    """Lambert's law, with a little more light from all around on what faces the camera: (H, W, 3)."""
+    facing = np.clip(normals @ light.direction, 0, None)
+    return light.color * facing[..., None] + light.ambient * (0.4 + 0.6 * normals[..., 2:])
+
+
+def _light_ground(rng: Random, light: Light) -> np.ndarray:
+    """Render the ground alone, seen at a slant, often out of focus: (H, W, 3) float32."""
+    y, x = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE].astype(np.float32)
+    nearness = 1 + rng.uniform(-0.3, 0.3) * (y / IMAGE_SIZE - 0.5)
+    slanted = (x - IMAGE_SIZE / 2) * nearness, (y - IMAGE_SIZE / 2) * nearness
+    x, y = turn_coordinates(slanted, rng.uniform(0, np.pi))
+    ground = random_ground(rng, (x + rng.uniform(100, 300), y + rng.uniform(100, 300)))
+    lit = ground.albedo * _diffuse(_find_normals(ground.height), light)
+    blur = rng.uniform(0.6, 2.0) if rng.uniform() < 0.5 else 0
+    return ndimage.gaussian_filter(lit.astype(np.float32), (blur, blur, 0), truncate=2.5)
+
+
+def _cast_shadow(rng: Random, thing: Thing, light: Light) -> np.ndarray:
+    """Darken what lies away from the lamp, and a narrow seam all around: (H, W) share of the light that is lost."""
+    distance = rng.uniform(4, 8) / light.direction[2]
+    offset = tuple(round(float(-distance * axis)) for axis in light.direction[:2])
+    outline = Image.fromarray((255 * thing.coverage).astype(np.uint8))
+    moved = Image.new("L", outline.size)
+    moved.paste(outline, offset)
+    softness = rng.uniform(1.5, 4)
+    shadow = np.asarray(moved.filter(ImageFilter.GaussianBlur(softness)), np.float32) / 255
+    seam = np.asarray(outline.filter(ImageFilter.GaussianBlur(2)), np.float32) / 255
+    return 1 - (1 - rng.uniform(0.55, 0.8) * shadow) * (1 - 0.35 * seam)
+
+
+def _paint(rng: Random, canvas: np.ndarray, thing: Thing, light: Light) -> None:
+    """Light a thing and lay it over the canvas, in place."""
+    window = _crop_window(thing.coverage)
+    if window is None:
+        return
+    coverage, grooves = thing.coverage[window], thing.grooves[window]
+    normals = _find_normals(_inflate(rng, coverage, grooves))
+    albedo = _random_albedo(rng, coverage.shape) * (1 - 0.45 * grooves[..., None])
+    lit = albedo * _diffuse(normals, light) + _shine(rng, normals, light)
+    canvas[window] = mix(canvas[window], lit, coverage)
+
+
+def _crop_window(coverage: np.ndarray, margin: int = 2) -> tuple[slice, slice] | None:
+    """Find the rows and columns that a thing needs; None if it lies outside of the picture."""
+    rows, columns = np.nonzero(coverage.any(axis=1))[0], np.nonzero(coverage.any(axis=0))[0]
+    if not rows.size:
+        return None
+    return (
+        slice(max(rows[0] - margin, 0), rows[-1] + 1 + margin),
+        slice(max(columns[0] - margin, 0), columns[-1] + 1 + margin),
+    )
+
+
+def _inflate(rng: Random, coverage: np.ndarray, grooves: np.ndarray) -> np.ndarray:
+    """Puff a flat outline up to a rounded body: (H, W) height in pixels.
+
+    An outline blurred by s pixels is above one half inside of it and rises over a distance of about s from the edge.
+    The roots of such rises at several s add up to a smooth cushion with a steep rim; a distance map would have ridges.
+    """
+    height = np.zeros_like(coverage)
+    for radius, strength in ((1.5, 1.0), (4, rng.uniform(0.5, 1.0)), (9, rng.uniform(0, 1.0))):
+        blurred = ndimage.gaussian_filter(coverage, radius, truncate=2.5, mode="constant")
+        height += strength * radius * np.sqrt(np.clip(2 * blurred - 1, 0, None))
+    dents = rng.uniform(0, 0.35) * fractal_noise(rng, coverage.shape, 8)
+    return ndimage.gaussian_filter(height - 1.5 * grooves + dents, 0.7, truncate=2.5)
+
+
+def _random_albedo(rng: Random, shape: tuple[int, int]) -> np.ndarray:
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    pattern = random_pattern(rng, (x, y), rng.uniform(7, 18))
+    return mix(*random_color_pair(rng, (0.1, 0.8)), rng.uniform(0.5, 1) * pattern)
+
+
+def _shine(rng: Random, normals: np.ndarray, light: Light) -> np.ndarray:
+    """Blinn and Phong's highlight, from none (chalk) to sharp (glaze): (H, W, 3)."""
+    halfway = light.direction + np.array([0, 0, 1], np.float32)  # between the lamp and the camera
+    halfway /= np.linalg.norm(halfway)
+    sharpness, strength = rng.uniform(10, 70), rng.uniform(0, 0.8)
+    highlight = np.clip(normals @ halfway, 0, None) ** sharpness
+    return strength * highlight[..., None] * light.color
+
+
+def _uneven_light(rng: Random) -> np.ndarray:
+    """Darken the corners and one side; sometimes let the light fall through leaves: (H, W) factors."""
+    y, x = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE].astype(np.float32) / IMAGE_SIZE - 0.5
+    toward_lamp, _ = turn_coordinates((x, y), rng.uniform(0, 2 * np.pi))
+    side = 1 + rng.uniform(0, 0.7) * toward_lamp
+    corners = 1 - rng.uniform(0, 0.7) * (x**2 + y**2)
+    if rng.uniform() < 0.3:
+        leaves = fractal_noise(rng, x.shape, rng.uniform(30, 60))
+        corners *= 1 - rng.uniform(0.3, 0.6) * np.clip(0.5 + 2.5 * leaves, 0, 1)
+    return side * corners
+
+
+def _expose(rng: Random, canvas: np.ndarray) -> np.ndarray:
+    """Do what a camera does: blur, white balance, exposure, noise, tone curve: (H, W, 3) uint8."""
+    blur = rng.uniform(0.2, 0.9)
+    canvas = ndimage.gaussian_filter(canvas, (blur, blur, 0), truncate=2.5)
+    if rng.uniform() < 0.2:
+        canvas = ndimage.uniform_filter1d(canvas, int(rng.integers(3, 6)), axis=int(rng.integers(2)))  # a moved camera
+    exposure = rng.uniform(0.8, 1.25) * MIDDLE_GRAY / np.sqrt(np.mean(canvas**2))
+    canvas = canvas * (exposure * rng.uniform(0.92, 1.08, size=3)).astype(np.float32)
+    noise = rng.standard_normal(canvas.shape, dtype=np.float32) * np.sqrt(np.clip(canvas, 0, None) + 0.02)
+    canvas = canvas + rng.uniform(0.005, 0.035) * noise
+    shoulder = 1 - np.exp(-1.6 * np.clip(canvas, 0, None))  # highlights fade out softly, as on film
+    return (255 * shoulder ** (1 / FILM_GAMMA) + 0.5).astype(np.uint8)

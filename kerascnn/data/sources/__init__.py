@@ -1,0 +1,32 @@
+"""Where samples come from: class folders, any tfds name, the embedded data sets, IDX files."""
+
+from kerascnn.data.sources.folder import folder
+from kerascnn.data.sources.idx import FASHION_MNIST_CLASSES, idx
+from kerascnn.data.sources.source import Source, Split
+from kerascnn.data.sources.tfds import scenes_source, tfds_source
+
+__all__ = ["Source", "Split", "folder", "idx", "open_source", "scenes_source", "tfds_source"]
+
+
+def open_source(spec: str, *, seed: int = 0) -> Source:
+    """Open a data set by the words that the scripts' `--data` takes.
+
+    Args:
+        spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes` or `scenes/tiny`, the embedded data
+            set; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX files.
+        seed: decides which pictures a data set without a validation split lends to one.
+
+    Raises:
+        ValueError: for data that cannot be trained on; see the function of each kind.
+        FileNotFoundError: for a folder that is not there.
+    """
+    kind, _, rest = spec.partition(":")
+    if kind == "tfds" and rest:
+        return tfds_source(rest, seed=seed)
+    if kind == "fashion_mnist" and rest:
+        return idx(rest, FASHION_MNIST_CLASSES, seed=seed)
+    if kind == "idx" and rest:
+        return idx(rest, seed=seed)
+    if spec.partition("/")[0] == "scenes":
+        return scenes_source(spec.partition("/")[2] or "full")
+    return folder(spec, seed=seed)

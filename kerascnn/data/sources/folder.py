@@ -1,0 +1,155 @@
+"""Class folders: `photos/ants/1.jpg`, or `photos/train/ants/1.jpg` beside `photos/val/` and `photos/test/`."""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from kerascnn.data.checks import MAX_PIXELS, SetAside, UnusableError, check_files
+from kerascnn.data.decode import decode_picture
+from kerascnn.data.sources.source import Source, Split, check_classes, split_by_class
+
+logger = logging.getLogger(__name__)
+
+OUTSIDE = "not in a class folder"
+UNKNOWN = -1  # the label of a picture to predict on
+SPLIT_FOLDERS = {
+    "train": ("train", "training"),
+    "validation": ("val", "valid", "validation"),
+    "test": ("test", "testing"),
+}
+
+
+def folder(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> Source:
+    """Read a folder of class folders.
+
+    Every file is decoded once. What is not a picture, is damaged, empty, over the limit or outside of the class
+    folders is set aside and listed; nothing in the folder is changed.
+
+    Args:
+        path: a folder with one sub-folder for each class, or with `train/` and, if there are any, `val/` and `test/`,
+            which hold the class folders. Without `val/`, a fifth of each class is taken from the training pictures.
+        seed: decides which fifth.
+        max_pixels: the largest height times width that is accepted.
+
+    Returns:
+        The data set. Classes are in alphabetical order.
+
+    Raises:
+        FileNotFoundError: if the folder is not there.
+        ValueError: for fewer than two classes, a class without a usable picture, a class in one split only, or no
+            usable picture at all.
+    """
+    root = Path(path)
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root}. Give a folder with one sub-folder of pictures a class.")
+    split_roots = _find_splits(root)
+    classes = _find_classes(root, split_roots)
+    index = {name: label for label, name in enumerate(classes)}
+
+    used: dict[str, Split] = {}
+    set_aside = [SetAside(_name(each, root), OUTSIDE) for each in _outside(root, split_roots)]
+    for name, split_root in split_roots.items():
+        by_class = [(each, _class_of(each, split_root)) for each in _list_files(split_root)]
+        set_aside += [SetAside(_name(each, root), OUTSIDE) for each, class_name in by_class if class_name not in index]
+        labelled = [(each, index[class_name]) for each, class_name in by_class if class_name in index]
+        used[name], left_out = _check(root, labelled, max_pixels)
+        set_aside += left_out
+
+    if not any(len(split) for split in used.values()):
+        raise ValueError(f"{root} holds no usable picture: {len(set_aside)} files were looked at and set aside.")
+    check_classes(str(root), classes, used)
+    if "validation" not in used:
+        train, valid = split_by_class(used["train"].labels, seed)
+        used |= {"train": used["train"].select(train), "validation": used["train"].select(valid)}
+    if set_aside:
+        logger.warning("Set aside %d files, the first %s: %s.", len(set_aside), set_aside[0].path, set_aside[0].reason)
+    return Source(str(path), classes, used["train"], used["validation"], used.get("test"), tuple(set_aside))
+
+
+def pictures(paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS) -> tuple[Split, tuple[SetAside, ...]]:
+    """Read picture files without classes, to predict on; each has the label -1.
+
+    Args:
+        paths: files.
+        max_pixels: the largest height times width that is accepted.
+
+    Returns:
+        The usable pictures, and what was set aside.
+    """
+    files = [Path(path) for path in paths]
+    split, set_aside = _check(Path(), [(path, UNKNOWN) for path in files], max_pixels)
+    return split, tuple(set_aside)
+
+
+def _find_splits(root: Path) -> dict[str, Path]:
+    """Map split names to folders; a folder without `train/` is one training split."""
+    found = {split: root / name for split, names in SPLIT_FOLDERS.items() for name in names if (root / name).is_dir()}
+    return found if "train" in found else {"train": root}
+
+
+def _find_classes(root: Path, split_roots: dict[str, Path]) -> tuple[str, ...]:
+    """List the class folders, which must be the same in every split."""
+    by_split = {
+        name: {each.name for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")}
+        for name, path in split_roots.items()
+    }
+    everywhere, anywhere = set.intersection(*by_split.values()), set.union(*by_split.values())
+    if everywhere != anywhere:
+        lonely = sorted(anywhere - everywhere)
+        raise ValueError(
+            f"{root} has class folders in one split that another lacks: {', '.join(lonely)}. "
+            f"Every class must be in each of {', '.join(by_split)}."
+        )
+    return tuple(sorted(everywhere))
+
+
+def _outside(root: Path, split_roots: dict[str, Path]) -> list[Path]:
+    """List what lies beside the split folders."""
+    if root in split_roots.values():
+        return []
+    return sorted(each for each in root.iterdir() if each not in split_roots.values())
+
+
+def _list_files(root: Path) -> list[Path]:
+    """List everything below a folder that is not a folder, links followed, in a stable order."""
+    found = (Path(base) / name for base, _, names in os.walk(root, followlinks=True) for name in names)
+    return sorted(found)
+
+
+def _class_of(path: Path, split_root: Path) -> str:
+    parts = path.relative_to(split_root).parts
+    return parts[0] if len(parts) > 1 else ""
+
+
+def _name(path: Path, root: Path) -> str:
+    relative = path.relative_to(root) if root != Path() else path
+    return os.fsencode(relative).decode("utf-8", "backslashreplace")
+
+
+def _check(root: Path, labelled: list[tuple[Path, int]], max_pixels: int) -> tuple[Split, list[SetAside]]:
+    paths, plain, labels, digests, set_aside = [], [], [], [], []
+    for (path, label), found in zip(labelled, check_files([path for path, _ in labelled], max_pixels), strict=True):
+        if isinstance(found, UnusableError):
+            set_aside.append(SetAside(_name(path, root), str(found)))
+            continue
+        paths.append(path)
+        plain.append(found.plain)
+        labels.append(label)
+        digests.append(found.digest)
+    names = [_name(path, root) for path in paths]
+    return Split(names, np.array(labels, np.int32), digests, _reader(paths, plain, labels)), set_aside
+
+
+def _reader(paths: list[Path], plain: list[bool], labels: list[int]) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
+    path_table = tf.constant([os.fsencode(path.absolute()) for path in paths], tf.string)
+    plain_table, label_table = tf.constant(plain, tf.bool), tf.constant(labels, tf.int32)
+
+    def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
+        image = decode_picture(tf.io.read_file(path_table[index]), plain_table[index])
+        return {"image": image, "label": label_table[index]}
+
+    return read

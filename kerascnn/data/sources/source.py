@@ -1,0 +1,157 @@
+"""A source is a data set in splits; a split is a list of samples that are read one by one, on demand."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from kerascnn.data.checks import SetAside
+
+VALIDATION_SHARE = 0.2
+
+
+@dataclass(frozen=True)
+class Split:
+    """A list of labelled samples.
+
+    Attributes:
+        names: what each picture is called: its path in the data set, or its number.
+        labels: (N,) int32, the class of each.
+        digests: SHA-256 of each picture as it is stored, in hexadecimal.
+        read: from an index, (), int64, to the sample; it runs in a `tf.data` graph.
+    """
+
+    names: Sequence[str]
+    labels: np.ndarray
+    digests: Sequence[str]
+    read: Callable[[tf.Tensor], dict[str, tf.Tensor]] = field(repr=False)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def select(self, indices: np.ndarray) -> "Split":
+        """Give the samples at (n,) `indices` as a split of their own."""
+        positions = tf.constant(indices, tf.int64)
+        return Split(
+            names=[self.names[index] for index in indices],
+            labels=self.labels[indices],
+            digests=[self.digests[index] for index in indices],
+            read=lambda index: self.read(positions[index]),
+        )
+
+    def count(self, num_classes: int) -> np.ndarray:
+        """Count the samples of each class: (num_classes,) int64."""
+        return np.bincount(self.labels, minlength=num_classes)
+
+    def class_weights(self) -> dict[int, float]:
+        """Weigh the classes so that each counts the same in the loss, as `class_weight` of `model.fit` takes it.
+
+        Returns:
+            N / (classes * N of the class) for each class that occurs; all are 1 where the classes are balanced.
+        """
+        classes, counts = np.unique(self.labels, return_counts=True)
+        return {
+            int(label): len(self) / (len(classes) * int(count)) for label, count in zip(classes, counts, strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set.
+
+    Attributes:
+        name: what was asked for: a path or a name.
+        classes: name of each class, in the order of the labels.
+        train: what the weights are fitted to.
+        valid: what choices are made on.
+        test: what is only read for the last table; None where the data set has none.
+        set_aside: files that were left out, with the reason.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    train: Split
+    valid: Split
+    test: Split | None = None
+    set_aside: tuple[SetAside, ...] = ()
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits by name: train, validation and, where there is one, test."""
+        splits = {"train": self.train, "validation": self.valid, "test": self.test}
+        return {name: split for name, split in splits.items() if split is not None}
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the classes and the content, label and split of every sample; names do not count."""
+        digest = hashlib.sha256("\n".join(self.classes).encode())
+        for name, split in self.splits.items():
+            for content, label in sorted(zip(split.digests, split.labels.tolist(), strict=True)):
+                digest.update(f"\n{name} {label} {content}".encode())
+        return f"sha256:{digest.hexdigest()}"
+
+    def duplicates_across_splits(self) -> list[tuple[str, str]]:
+        """Find pictures of the training split that lie, byte for byte, in the validation or test split too."""
+        seen = dict(zip(self.train.digests, self.train.names, strict=True))
+        return [
+            (seen[digest], name)
+            for split in (self.valid, self.test)
+            if split is not None
+            for digest, name in zip(split.digests, split.names, strict=True)
+            if digest in seen
+        ]
+
+
+def split_by_class(labels: np.ndarray, seed: int, share: float = VALIDATION_SHARE) -> tuple[np.ndarray, np.ndarray]:
+    """Divide samples into training and validation so that each class keeps its share in both.
+
+    Args:
+        labels: (N,) classes.
+        seed: decides which samples go where.
+        share: of each class that goes to validation; at least one sample of each stays on either side.
+
+    Returns:
+        Two (n,) int64 arrays of indices in ascending order, for training and validation.
+
+    Raises:
+        ValueError: for a class with a single sample.
+    """
+    rng = np.random.default_rng(seed)
+    train, valid = [], []
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        if len(members) < 2:
+            raise ValueError(
+                f"Class {label} has {len(members)} readable picture, and at least 2 are needed to divide them into "
+                "training and validation. Add pictures, or give train/ and val/ folders."
+            )
+        held_out = min(len(members) - 1, max(1, round(share * len(members))))
+        valid.append(members[:held_out])
+        train.append(members[held_out:])
+    return np.sort(np.concatenate(train)), np.sort(np.concatenate(valid))
+
+
+def check_classes(name: str, classes: Sequence[str], splits: Mapping[str, Split]) -> None:
+    """Refuse data that a classifier cannot be trained on.
+
+    Args:
+        name: what the data set is called in the message.
+        classes: names of the classes.
+        splits: by name.
+
+    Raises:
+        ValueError: for fewer than two classes, or a class without a picture in a split.
+    """
+    if len(classes) < 2:
+        raise ValueError(
+            f"{name} must have at least two classes. Found {len(classes)}: {', '.join(classes) or 'none'}."
+        )
+    for split_name, split in splits.items():
+        empty = [classes[label] for label in np.flatnonzero(split.count(len(classes)) == 0)]
+        if empty:
+            raise ValueError(
+                f"{name} has no usable picture of {', '.join(empty)} in its {split_name} split. "
+                "Every class needs pictures in every split: add some, or remove the class."
+            )

@@ -1,0 +1,144 @@
+"""TFLite: one model, four files, of builtin operators only.
+
+`float32`, `float16` and `int8` come from TensorFlow's converter, `dynamic` from litert-quantizer: it may quantise the
+convolutions and leave the depthwise ones in float, for which XNNPACK has no dynamic kernel. `benchmarks/quantizers.py`
+holds the two tools against each other.
+"""
+
+import contextlib
+import io
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from litert_quantizer import Quantizer
+from litert_quantizer.qtyping import TFLOperationName
+
+from kerascnn.export.flatbuffer import custom_operators, pack, unpack
+from kerascnn.export.metadata import add_metadata
+from kerascnn.export.saved_model import write_saved_model
+from kerascnn.tasks.task import Task
+
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+CALIBRATION_PICTURES = 200  # "a few hundred", as the converter's documentation asks for
+DYNAMIC_OPERATORS = (TFLOperationName.CONV_2D, TFLOperationName.FULLY_CONNECTED)
+
+
+def convert(task: Task, calibration: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, bytes]:
+    """Convert a task's serving model to four .tflite files, with metadata and labels in them.
+
+    All take one picture: float32 in 0..255, or uint8 in the int8 file, whose output is uint8 too.
+
+    Args:
+        task: what to convert.
+        calibration: batches of (pictures, targets) of the training data, without augmentation; the int8 file takes the
+            ranges of its activations from the first 200 pictures.
+
+    Returns:
+        The bytes of the files by precision.
+
+    Raises:
+        ValueError: if an operator of the model is not a builtin one of TFLite; its Keras layer is named. Or if there
+            is no picture to calibrate with.
+    """
+    pictures = _calibration_pictures(calibration)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "saved_model"
+        write_saved_model(task, path, batch_size=1)
+        files = {
+            "float32": _convert(path, task.model),
+            "float16": _convert(path, task.model, _to_float16),
+            "int8": _convert(path, task.model, lambda converter: _to_int8(converter, pictures)),
+        }
+    files["dynamic"] = _quantize_dynamic(files["float32"])
+    return {
+        precision: add_metadata(
+            files[precision],
+            name=task.model.name,
+            description=f"{task.name}, {precision}",
+            classes=task.classes,
+            labels=task.output_labels,
+        )
+        for precision in PRECISIONS
+    }
+
+
+def _convert(
+    path: Path, model: keras.Model, configure: Callable[[tf.lite.TFLiteConverter], None] = lambda converter: None
+) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=["serving_default"])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    configure(converter)
+    try:
+        content = converter.convert()
+    except Exception as error:  # the converter's own class of error is not public
+        raise ValueError(_explain(error, model)) from error
+    custom = custom_operators(content)
+    if custom:
+        raise ValueError(f"{model.name} needs operators that are not builtin ones of TFLite: {', '.join(custom)}.")
+    return content
+
+
+def _to_float16(converter: tf.lite.TFLiteConverter) -> None:
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.target_spec.supported_types = [tf.float16]
+
+
+def _to_int8(converter: tf.lite.TFLiteConverter, pictures: np.ndarray) -> None:
+    def representative() -> Iterator[dict[str, np.ndarray]]:
+        for picture in pictures:
+            yield {"image": picture[np.newaxis]}
+
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    converter.representative_dataset = representative
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = tf.uint8
+    converter.inference_output_type = tf.uint8
+
+
+def _quantize_dynamic(content: bytes) -> bytes:
+    quantizer = Quantizer(content)
+    for operator in DYNAMIC_OPERATORS:
+        quantizer.add_dynamic_config(".*", operator, num_bits=8)
+    # It reports its progress on both streams, in the middle of ours.
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        quantized = quantizer.quantize().quantized_model
+    return pack(unpack(bytes(quantized)))
+
+
+def _calibration_pictures(batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """Take the first pictures, (N, H, W, 3) float32, with a black and a white pixel in each.
+
+    With the whole range in every picture the input's scale is exactly 1 and its zero point 0, so that the bytes of a
+    phone's camera are the numbers that the network was trained on.
+    """
+    taken: list[np.ndarray] = []
+    for images, _ in batches:
+        taken.extend(np.array(images, np.float32))
+        if len(taken) >= CALIBRATION_PICTURES:
+            break
+    if not taken:
+        raise ValueError("The int8 file needs at least one picture to calibrate with.")
+    pictures = np.stack(taken[:CALIBRATION_PICTURES])
+    pictures[:, 0, 0], pictures[:, -1, -1] = 0.0, 255.0
+    return pictures
+
+
+def _explain(error: Exception, model: keras.Model) -> str:
+    """Name the layers whose operators the converter refused; its message holds their paths in the graph."""
+    refused = re.findall(r"\"([\w./-]+)/(\w+)@[^\"]*\"[^\n]*?error: 'tf\.(\w+)' op is", str(error))
+    layers = {layer.name for layer in model.layers}
+    found = set()
+    for path, _, operator in refused:
+        parts = [part if part in layers else re.sub(r"_\d+$", "", part) for part in path.split("/")]
+        found.update(f"{operator} in the layer {part}" for part in parts if part in layers)
+    if not found:
+        return f"{model.name} cannot be converted to TFLite: {error}"
+    return (
+        f"{model.name} needs operators that are not builtin ones of TFLite: {'; '.join(sorted(found))}. "
+        "Write these layers with other operations."
+    )

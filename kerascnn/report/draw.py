@@ -1,0 +1,120 @@
+"""Drawing on pictures: a caption under one, a small copy of one.
+
+Pictures are uint8 arrays (H, W, 3), RGB. Every function returns a new one and leaves its input as it was.
+"""
+
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+Color = tuple[int, int, int]
+
+WHITE = (255, 255, 255)
+INK = (28, 25, 23)  # a warm near-black, the ink of report.html
+
+MIN_CAPTION_WIDTH = 160  # px; a narrower picture stands on a canvas of this width, or no caption would fit
+FONT_SIZES = range(40, 10, -1)  # px, largest first; below 11 px the letters run together
+LETTERS_PER_WIDTH = 20  # the font starts at width / 20, about 35 letters a line
+ELLIPSIS = "\N{HORIZONTAL ELLIPSIS}"
+
+
+def draw_label(picture: np.ndarray, text: str, *, foreground: Color = WHITE, background: Color = INK) -> np.ndarray:
+    """Draw `text` on a band under a picture, so that it hides nothing of it.
+
+    The letters grow with the picture, shrink until the longest line fits, and a line that does not fit at 11 px is cut
+    with an ellipsis. The font is DejaVu Sans, which travels with matplotlib: Latin, Greek, Cyrillic and Arabic letters.
+
+    Args:
+        picture: uint8, (H, W, 3), RGB.
+        text: One or more lines, separated by line breaks; at least one visible character.
+        foreground: Colour of the letters, RGB 0..255.
+        background: Colour of the band, RGB 0..255.
+
+    Returns:
+        uint8, (H + band, max(W, 160), 3): the picture, centred on the background when narrower than 160 px, and the
+        band below.
+
+    Raises:
+        TypeError: The picture is not a uint8 array.
+        ValueError: The picture is not (H, W, 3), or the text is blank.
+    """
+    check_picture(picture)
+    if not text.strip():
+        raise ValueError(f"text must hold at least one visible character. Received: text={text!r}.")
+    height, width = picture.shape[:2]
+    canvas_width = max(width, MIN_CAPTION_WIDTH)
+    font, lines = _fit(text.strip().splitlines(), canvas_width)
+    margin = font.size / 2
+    line_height = sum(font.getmetrics())
+    band = round(line_height * len(lines) + margin)
+
+    canvas = Image.new("RGB", (canvas_width, height + band), background)
+    canvas.paste(Image.fromarray(picture), ((canvas_width - width) // 2, 0))
+    pen = ImageDraw.Draw(canvas)
+    for index, line in enumerate(lines):
+        pen.text((margin, height + margin / 2 + index * line_height), line, fill=foreground, font=font)
+    return np.asarray(canvas).copy()  # asarray alone is read-only
+
+
+def thumbnail(picture: np.ndarray, size: int) -> np.ndarray:
+    """Shrink a picture until its longer side is `size`, keeping its proportions; a smaller one stays as it is.
+
+    Args:
+        picture: uint8, (H, W, 3), RGB.
+        size: Longest side allowed, px, at least 1.
+
+    Returns:
+        uint8, (h, w, 3) with 1 <= h, w <= size.
+
+    Raises:
+        TypeError: The picture is not a uint8 array.
+        ValueError: The picture is not (H, W, 3), or `size` is below 1.
+    """
+    check_picture(picture)
+    if size < 1:
+        raise ValueError(f"size must be at least 1. Received: size={size}.")
+    height, width = picture.shape[:2]
+    scale = min(1.0, size / max(height, width))
+    small = (max(1, round(width * scale)), max(1, round(height * scale)))  # Pillow wants (width, height)
+    return np.asarray(Image.fromarray(picture).resize(small, Image.Resampling.LANCZOS)).copy()
+
+
+def check_picture(picture: np.ndarray) -> None:
+    """Raise unless `picture` is a uint8 RGB array with at least one pixel.
+
+    Raises:
+        TypeError: Not a uint8 array.
+        ValueError: Not of shape (H, W, 3) with H, W >= 1.
+    """
+    if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
+        received = picture.dtype if isinstance(picture, np.ndarray) else type(picture).__name__
+        raise TypeError(f"picture must be a uint8 array with values 0..255. Received: {received}.")
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.size == 0:
+        raise ValueError(
+            f"picture must have the shape (H, W, 3), RGB. Received: shape={picture.shape}. Repeat a grey picture's "
+            "values in three channels; drop an alpha channel."
+        )
+
+
+def _fit(lines: list[str], width: int) -> tuple[ImageFont.FreeTypeFont, list[str]]:
+    """Return the largest font in which every line fits into `width` px, and the lines, cut where none does."""
+    path = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
+    for size in FONT_SIZES:
+        font = ImageFont.truetype(path, size)
+        room = width - size  # half a letter's size on each side
+        if size <= max(width / LETTERS_PER_WIDTH, FONT_SIZES[-1]) and all(
+            font.getlength(line) <= room for line in lines
+        ):
+            return font, lines
+    return font, [_cut(line, font, room) for line in lines]
+
+
+def _cut(line: str, font: ImageFont.FreeTypeFont, room: float) -> str:
+    """Return the line, or as much of its beginning as fits into `room` px together with an ellipsis."""
+    if font.getlength(line) <= room:
+        return line
+    while line and font.getlength(line + ELLIPSIS) > room:
+        line = line[:-1]
+    return line.rstrip() + ELLIPSIS

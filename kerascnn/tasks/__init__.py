@@ -1,0 +1,32 @@
+"""Which question a network answers, and the way back from a stored run to its task."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from kerascnn.tasks.classification import ClassificationTask, classification
+from kerascnn.tasks.task import Task
+
+__all__ = ["TASKS", "ClassificationTask", "Task", "classification", "load_task"]
+
+TASKS: dict[str, type[Task]] = {"classification": ClassificationTask}
+
+
+def load_task(path: str | Path, name: str, classes: Sequence[str]) -> Task:
+    """Load a stored model as the task that it was trained for.
+
+    Args:
+        path: a `.keras` file, as a run folder holds one.
+        name: a name of `TASKS`, as the run's card gives it.
+        classes: name of each class, as the run's card gives them.
+
+    Returns:
+        The task. Keras' safe mode is on: the file cannot bring code of its own.
+
+    Raises:
+        ValueError: for an unknown task, or a file that is not a Keras model.
+    """
+    if name not in TASKS:
+        raise ValueError(f"task must be one of {', '.join(TASKS)}. Received: {name!r}.")
+    return TASKS[name](keras.saving.load_model(path, compile=False, safe_mode=True), tuple(classes))

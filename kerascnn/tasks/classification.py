@@ -1,0 +1,108 @@
+"""Classification: which of the classes is in the picture?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kerascnn.architectures import WeightsReport, build, load_weights
+from kerascnn.results import Classification
+from kerascnn.tasks.task import Task
+
+
+@dataclass(frozen=True)
+class ClassificationTask(Task):
+    """A classifier with the names of its classes; `classification` makes one.
+
+    Attributes:
+        weights_report: what became of each layer when weights were loaded; None for a random initialisation.
+    """
+
+    weights_report: WeightsReport | None = None
+
+    @property
+    def name(self) -> str:
+        """`classification`."""
+        return "classification"
+
+    @property
+    def loss(self) -> keras.losses.Loss:
+        """Cross-entropy of logits (B, classes) with integer labels (B,)."""
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+    @property
+    def monitor(self) -> str:
+        """`accuracy`."""
+        return "accuracy"
+
+    @property
+    def output_labels(self) -> Mapping[str, str]:
+        """The class names stand along the last axis of the probabilities."""
+        return {"probabilities": "axis"}
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Make the accuracy."""
+        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def targets(self, sample: Mapping[str, Any]) -> Any:
+        """Take the label."""
+        return sample["label"]
+
+    def decode(
+        self, outputs: Mapping[str, np.ndarray], image_size: tuple[int, int] | None = None
+    ) -> list[Classification]:
+        """Turn probabilities (B, classes) into one `Classification` a picture; the size plays no part."""
+        return [Classification(self.classes, probabilities) for probabilities in outputs["probabilities"]]
+
+    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
+        """Compute the accuracy of probabilities (N, classes) against labels (N,)."""
+        return float(np.mean(outputs["probabilities"].argmax(-1) == targets))
+
+    def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
+        """Give the share of pictures with the same most probable class."""
+        return float(np.mean(outputs["probabilities"].argmax(-1) == others["probabilities"].argmax(-1)))
+
+    def serving_model(self) -> keras.Model:
+        """Give the model with softmax: pictures to `{"probabilities": (B, classes)}`, in 0..1, summing to 1."""
+        probabilities = keras.layers.Softmax(name="probabilities")(self.model.output)
+        return keras.Model(self.model.input, {"probabilities": probabilities}, name=self.model.name)
+
+
+def classification(
+    architecture: str,
+    classes: Sequence[str],
+    *,
+    image_size: tuple[int, int] = (224, 224),
+    weights: str | Path | None = None,
+    **options: Any,
+) -> ClassificationTask:
+    """Make a classifier: a network of a known architecture for the given classes.
+
+    Args:
+        architecture: a name of `kerascnn.architectures.CLASSIFIERS`, such as `mobilenet_v2`.
+        classes: at least two different names; their order is that of the labels.
+        image_size: (height, width) of the network's input in pixels.
+        weights: see `kerascnn.architectures.load_weights`; None starts from a random initialisation.
+        **options: what the builder of that architecture takes, such as `alpha` or `dropout`.
+
+    Returns:
+        The task; its `model` is a plain `keras.Model`.
+
+    Raises:
+        ValueError: for classes that are too few, not different, empty or of several lines, or what the builder refuses.
+
+    Example:
+        >>> task = classification("mobilenet_v2", ["ants", "bees"], image_size=(160, 160))
+        >>> task.compile()
+        >>> task.model.fit(images, labels)  # images (N, 160, 160, 3) in 0..255, labels (N,) integers
+    """
+    names = tuple(classes)
+    if len(names) < 2 or len(set(names)) != len(names) or any(not name or "\n" in name for name in names):
+        raise ValueError(f"classes must be at least two different names of one line. Received: classes={names}.")
+    height, width = image_size
+    model = build(architecture, (height, width, 3), len(names), **options)
+    report = None if weights is None else load_weights(model, weights, alpha=options.get("alpha", 1.0))
+    return ClassificationTask(model, names, report)

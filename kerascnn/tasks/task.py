@@ -1,0 +1,80 @@
+"""The task: which question a network answers. What training, export and reports need to know of it, and no more."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Task(ABC):
+    """A network and the question that it answers.
+
+    Attributes:
+        model: a plain Keras model of pictures (B, height, width, 3), RGB in 0..255, to logits.
+        classes: name of each class.
+    """
+
+    model: keras.Model
+    classes: tuple[str, ...]
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What cards call this task, and `kerascnn.tasks.load_task` finds it by."""
+
+    @property
+    @abstractmethod
+    def loss(self) -> keras.losses.Loss:
+        """What training minimises: a function of (annotation, outputs)."""
+
+    @property
+    @abstractmethod
+    def monitor(self) -> str:
+        """The metric whose highest value on the validation data is the best epoch; the lower loss decides a tie."""
+
+    @abstractmethod
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Make the metrics that are shown while training."""
+
+    @property
+    @abstractmethod
+    def output_labels(self) -> Mapping[str, str]:
+        """Which outputs of the serving model the class names label: `axis` or `value`, see `add_metadata`."""
+
+    @abstractmethod
+    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
+        """Rate the serving model's outputs, in 0..1: accuracy, for classification."""
+
+    @abstractmethod
+    def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
+        """Give the share of pictures, in 0..1, on which two models' outputs give the same answer."""
+
+    @abstractmethod
+    def targets(self, sample: Mapping[str, Any]) -> Any:
+        """Take from a sample what the loss compares the outputs with."""
+
+    @abstractmethod
+    def decode(self, outputs: Mapping[str, np.ndarray], image_size: tuple[int, int] | None = None) -> list[Any]:
+        """Turn the serving model's outputs into results, one a picture."""
+
+    @abstractmethod
+    def serving_model(self) -> keras.Model:
+        """Give the model that is exported: the same weights, answers instead of logits."""
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(height, width) of the network's input in pixels."""
+        return self.model.input_shape[1:3]
+
+    def compile(self, optimizer: str | keras.optimizers.Optimizer = "adam", **options: Any) -> None:
+        """Call `model.compile` with the loss and the metrics of this task.
+
+        Args:
+            optimizer: as Keras takes it.
+            **options: anything else that `keras.Model.compile` takes.
+        """
+        self.model.compile(optimizer=optimizer, loss=self.loss, metrics=self.metrics(), **options)

@@ -1,0 +1,156 @@
+"""Training: stage after stage with plain `model.fit`, the best weights kept, what is frozen proven not to move."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import keras
+
+from kerascnn.tasks.task import Task
+from kerascnn.training.schedules import make_optimizer
+from kerascnn.training.stages import Stage, freeze
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class History:
+    """What happened in a run.
+
+    Attributes:
+        rows: one dict an epoch: stage, epoch (from 1 over the whole run), learning_rate at its end, and every metric
+            that Keras logs, those of the validation data with `val_` before them.
+        stages: one dict a stage: its settings, the epochs that ran, the numbers of trained and frozen parameters.
+        best_epoch: the epoch whose weights the model has now.
+        interrupted: whether Ctrl-C ended the run.
+    """
+
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    stages: list[dict[str, Any]] = field(default_factory=list)
+    best_epoch: int = 0
+    interrupted: bool = False
+
+
+def fit(
+    task: Task,
+    train: Any,
+    valid: Any,
+    stages: Sequence[Stage],
+    *,
+    class_weight: Mapping[int, float] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: str | int = "auto",
+) -> History:
+    """Train a task in stages, and leave it with the weights of its best epoch.
+
+    Each stage freezes, compiles (Keras needs it), trains and is checked: a frozen weight or statistic that moved is an
+    error. The best epoch over all stages is that with the highest `task.monitor` on the validation data, the lower
+    loss deciding a tie, and each stage goes on from the best before it. Ctrl-C ends the run as a finished one: the
+    best weights so far are kept.
+
+    Args:
+        task: whose model is trained.
+        train: finite batches of (pictures, targets), for example of `kerascnn.data.pipeline`.
+        valid: batches to choose the best epoch on.
+        stages: for example of `transfer` or `from_scratch`.
+        class_weight: weight of each class in the loss, as Keras takes it.
+        callbacks: further Keras callbacks.
+        verbose: as Keras takes it.
+
+    Returns:
+        The history. No absolute times are in it: the same seed gives the same history.
+
+    Raises:
+        ValueError: for no stages, or a stage that the model does not have.
+        RuntimeError: if a frozen layer moved.
+    """
+    if not stages:
+        raise ValueError("fit needs at least one stage.")
+    history, best = History(), _Best()
+    for stage in stages:
+        _run(task, train, valid, stage, history, best, class_weight, [*callbacks], verbose)
+        if history.interrupted:
+            break
+    return history
+
+
+def _run(task, train, valid, stage, history, best, class_weight, callbacks, verbose) -> None:
+    frozen = freeze(task.model, stage)
+    before = _fingerprint(frozen)
+    task.compile(make_optimizer(stage, steps_per_epoch=len(train)))
+    recorder = _Recorder(stage, task.monitor, history, best)
+    logger.info("Stage %s: up to %d epochs, %s trains.", stage.name, stage.epochs, stage.trainable)
+    try:
+        task.model.fit(
+            train,
+            validation_data=valid,
+            epochs=stage.epochs,
+            class_weight=None if class_weight is None else dict(class_weight),
+            callbacks=[recorder, keras.callbacks.TerminateOnNaN(), *callbacks],
+            verbose=verbose,
+        )
+    except KeyboardInterrupt:
+        history.interrupted = True
+        logger.warning("Interrupted: the weights of the best epoch so far are kept.")
+    best.restore(task.model)
+    history.best_epoch = best.epoch
+    history.stages.append(
+        asdict(stage)
+        | {
+            "epochs_run": recorder.epochs_run,
+            "trained_parameters": _count(task.model.trainable_weights),
+            "frozen_parameters": _count(task.model.non_trainable_weights),
+        }
+    )
+    if _fingerprint(frozen) != before:
+        raise RuntimeError(f"A layer that the stage {stage.name} had frozen has moved: its result cannot be trusted.")
+
+
+class _Best:
+    """The weights of the best epoch so far."""
+
+    def __init__(self) -> None:
+        self.rank, self.epoch, self.weights = (-float("inf"), -float("inf")), 0, None
+
+    def offer(self, score: float, loss: float, epoch: int, model: keras.Model) -> bool:
+        if not (score, -loss) > self.rank:
+            return False
+        self.rank, self.epoch, self.weights = (score, -loss), epoch, model.get_weights()
+        return True
+
+    def restore(self, model: keras.Model) -> None:
+        if self.weights is not None:
+            model.set_weights(self.weights)
+
+
+class _Recorder(keras.callbacks.Callback):
+    """Writes a row an epoch, offers its weights as the best, and ends the stage when patience runs out."""
+
+    def __init__(self, stage: Stage, monitor: str, history: History, best: _Best) -> None:
+        super().__init__()
+        self.stage, self.monitor, self.history, self.best = stage, monitor, history, best
+        self.epochs_run, self.waited = 0, 0
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"stage": self.stage.name, "epoch": len(self.history.rows) + 1, "learning_rate": rate}
+        self.history.rows.append(row | {key: float(value) for key, value in (logs or {}).items()})
+        self.epochs_run += 1
+        improved = self.best.offer(logs[f"val_{self.monitor}"], logs["val_loss"], row["epoch"], self.model)
+        self.waited = 0 if improved else self.waited + 1
+        if self.stage.patience is not None and self.waited >= self.stage.patience:
+            self.model.stop_training = True
+
+
+def _fingerprint(layers: Sequence[keras.layers.Layer]) -> str:
+    digest = hashlib.sha256()
+    for layer in layers:
+        for weight in layer.get_weights():
+            digest.update(weight.tobytes())
+    return digest.hexdigest()
+
+
+def _count(weights: Sequence[keras.Variable]) -> int:
+    return sum(int(keras.ops.size(weight)) for weight in weights)

@@ -1,0 +1,31 @@
+"""Optimisers with their learning-rate schedules, as a stage describes them."""
+
+import keras
+
+from kerascnn.training.stages import Stage
+
+
+def make_optimizer(stage: Stage, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+    """Make the optimiser of a stage: Adam, or AdamW where there is weight decay.
+
+    Args:
+        stage: gives rate, schedule, warm-up and decay.
+        steps_per_epoch: batches in an epoch.
+
+    Returns:
+        An optimiser whose rate rises over the warm-up and is then constant or falls to zero along a cosine.
+    """
+    warmup_steps = round(stage.warmup_epochs * steps_per_epoch)
+    rate = stage.learning_rate
+    if stage.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if warmup_steps else stage.learning_rate,
+            decay_steps=max(1, stage.epochs * steps_per_epoch - warmup_steps),
+            warmup_target=stage.learning_rate if warmup_steps else None,
+            warmup_steps=warmup_steps,
+        )
+    elif warmup_steps:
+        rate = keras.optimizers.schedules.PolynomialDecay(0.0, warmup_steps, end_learning_rate=stage.learning_rate)
+    if stage.weight_decay:
+        return keras.optimizers.AdamW(rate, weight_decay=stage.weight_decay)
+    return keras.optimizers.Adam(rate)

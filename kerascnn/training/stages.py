@@ -1,0 +1,162 @@
+"""Stages: what trains, for how long, at which rate. A way of training is a list of them, and nothing else.
+
+A stage is named by the part of the network that trains: `head` is everything behind the last feature map, `strideN` the
+stage of the network that ends in the layer `strideN` and everything behind it, `all` the whole network.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import keras
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One part of a training run.
+
+    Attributes:
+        trainable: `head`, `strideN` or `all`.
+        epochs: at most so many.
+        learning_rate: at its highest, behind the warm-up.
+        schedule: `cosine` lets the rate fall to zero over the stage, `constant` does not.
+        warmup_epochs: the rate rises from zero over so many epochs, which may be a fraction.
+        patience: ends the stage after so many epochs without a new best one; None never does.
+        batch_norm: `frozen` keeps every batch normalisation in inference mode, which small data need: their statistics
+            are those of the pre-training. `trained` lets those of the trained part learn.
+        weight_decay: of AdamW; 0 is Adam.
+        name: what the history calls this stage; by default what trains.
+    """
+
+    trainable: str
+    epochs: int
+    learning_rate: float
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_epochs: float = 0.0
+    patience: int | None = None
+    batch_norm: Literal["frozen", "trained"] = "frozen"
+    weight_decay: float = 0.0
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no sense, and name the stage."""
+        if not re.fullmatch(r"head|all|stride\d+", self.trainable):
+            raise ValueError(f"trainable must be head, all or strideN. Received: trainable={self.trainable!r}.")
+        if self.epochs < 1 or self.learning_rate <= 0:
+            raise ValueError(
+                "A stage needs at least one epoch and a positive learning rate. "
+                f"Received: epochs={self.epochs}, learning_rate={self.learning_rate}."
+            )
+        if not 0 <= self.warmup_epochs < self.epochs:
+            raise ValueError(
+                f"warmup_epochs must be shorter than the stage of {self.epochs} epochs. "
+                f"Received: warmup_epochs={self.warmup_epochs}."
+            )
+        object.__setattr__(self, "name", self.name or self.trainable)
+
+
+def transfer(
+    head_epochs: int = 10,
+    fine_tune_epochs: int = 5,
+    *,
+    fine_tune_from: str = "stride32",
+    head_learning_rate: float = 1e-3,
+    fine_tune_learning_rate: float = 1e-4,
+    patience: int | None = None,
+) -> list[Stage]:
+    """List the stages of transfer learning: train a new head on the frozen network, then fine-tune its end.
+
+    Args:
+        head_epochs: 0 leaves the first stage out.
+        fine_tune_epochs: 0 leaves the second stage out.
+        fine_tune_from: what trains in the second stage: `strideN` or `all`.
+        head_learning_rate: of the first stage, constant.
+        fine_tune_learning_rate: of the second, after a warm-up of one epoch, falling to zero; a tenth of the first by
+            default, so that the pre-trained weights are bent and not broken.
+        patience: see `Stage`.
+
+    Raises:
+        ValueError: if both are left out, or for what `Stage` refuses.
+    """
+    stages = []
+    if head_epochs:
+        stages.append(Stage("head", head_epochs, head_learning_rate, patience=patience, name="head"))
+    if fine_tune_epochs:
+        stages.append(
+            Stage(
+                fine_tune_from,
+                fine_tune_epochs,
+                fine_tune_learning_rate,
+                schedule="cosine",
+                warmup_epochs=min(1.0, fine_tune_epochs / 5),
+                patience=patience,
+                name="fine-tune",
+            )
+        )
+    if not stages:
+        raise ValueError("transfer needs head_epochs or fine_tune_epochs. Received 0 for both.")
+    return stages
+
+
+def from_scratch(
+    epochs: int, *, learning_rate: float = 1e-3, warmup_epochs: float = 1.0, patience: int | None = None
+) -> list[Stage]:
+    """List the one stage of training from a random initialisation: everything, with a warm-up and a cosine.
+
+    Args:
+        epochs: at least 1.
+        learning_rate: at its highest.
+        warmup_epochs: at most half of the epochs are used.
+        patience: see `Stage`.
+    """
+    return [
+        Stage(
+            "all",
+            epochs,
+            learning_rate,
+            schedule="cosine",
+            warmup_epochs=min(warmup_epochs, epochs / 2),
+            patience=patience,
+            batch_norm="trained",
+            weight_decay=1e-4,
+            name="from scratch",
+        )
+    ]
+
+
+def freeze(model: keras.Model, stage: Stage) -> list[keras.layers.Layer]:
+    """Set what trains in a stage; `model.compile` must be called afterwards.
+
+    Args:
+        model: a functional model with layers named `strideN`.
+        stage: what trains.
+
+    Returns:
+        The layers that are frozen: those before the part that trains, and, unless the stage trains them, all batch
+        normalisations.
+
+    Raises:
+        ValueError: for a stride at which no stage of the model ends.
+    """
+    below = _layers_below(model, stage.trainable)
+    frozen = []
+    for layer in model.layers:
+        keeps_statistics = isinstance(layer, keras.layers.BatchNormalization) and stage.batch_norm == "frozen"
+        layer.trainable = not (layer.name in below or keeps_statistics)
+        if not layer.trainable and layer.weights:
+            frozen.append(layer)
+    return frozen
+
+
+def _layers_below(model: keras.Model, trainable: str) -> set[str]:
+    """Name the layers that the part that trains is computed from."""
+    ends = [layer.name for layer in model.layers if re.fullmatch(r"stride\d+", layer.name)]
+    if trainable == "all":
+        return set()
+    if trainable != "head" and trainable not in ends:
+        raise ValueError(f"{model.name} has the stages {', '.join(ends)}. Received: trainable={trainable!r}.")
+    position = len(ends) if trainable == "head" else ends.index(trainable)
+    if position == 0:
+        return set()
+    below = keras.Model(model.inputs, model.get_layer(ends[position - 1]).output)
+    return {layer.name for layer in below.layers}
