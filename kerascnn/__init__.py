@@ -1,3 +1,35 @@
 """The classic convolutional networks in plain Keras, from a folder of pictures to a verified model on a phone."""
 
+from kerascnn.architectures import backbone, load_weights, mobilenet_v2
+from kerascnn.data import folder, idx, mirror, open_source, pipeline, scenes_source, tfds_source
+from kerascnn.export import TFLiteModel, export
+from kerascnn.results import Classification
+from kerascnn.runs import open_run, write_run
+from kerascnn.tasks import classification, load_task
+from kerascnn.training import Stage, fit, from_scratch, transfer
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "Classification",
+    "Stage",
+    "TFLiteModel",
+    "backbone",
+    "classification",
+    "export",
+    "fit",
+    "folder",
+    "from_scratch",
+    "idx",
+    "load_task",
+    "load_weights",
+    "mirror",
+    "mobilenet_v2",
+    "open_run",
+    "open_source",
+    "pipeline",
+    "scenes_source",
+    "tfds_source",
+    "transfer",
+    "write_run",
+]

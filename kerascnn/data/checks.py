@@ -64,23 +64,22 @@ def check_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Checked:
     if not data:
         raise UnusableError("the file is empty")
     try:
-        with open_picture(data) as picture:
-            width, height = picture.size
-            plain = is_plain(picture)
+        picture = open_picture(data)
     except Image.DecompressionBombError as error:
         raise UnusableError(f"too large: {error}") from error
     except Exception as error:  # Pillow's plugins raise whatever a damaged header makes them raise
         raise UnusableError(f"not a picture of a known format ({', '.join(FORMATS)})") from error
-    if width * height > max_pixels:
+    width, height = picture.size
+    if width * height > max_pixels:  # before `is_plain`, which decodes a PNG to find the EXIF behind its pixels
         raise UnusableError(f"too large: {width} x {height} is over the limit of {max_pixels} pixels")
-    digest = hashlib.sha256(data).hexdigest()
-    if plain and _decodes_with_tensorflow(data):
-        return Checked(plain=True, digest=digest)
     try:
-        decode_with_pillow(data)
+        plain = is_plain(picture) and _decodes_with_tensorflow(data)
+        if not plain:
+            open_picture(data).verify()  # Pillow decodes a PNG without a look at its checksums
+            decode_with_pillow(data)
     except Exception as error:
         raise UnusableError(f"damaged: {error}") from error
-    return Checked(plain=False, digest=digest)
+    return Checked(plain=plain, digest=hashlib.sha256(data).hexdigest())
 
 
 def check_files(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[Checked | UnusableError]:
@@ -106,10 +105,10 @@ def check_files(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[Che
 
 
 def _read(path: Path) -> bytes:
-    # A pipe or a device would block for ever, so only regular files are opened.
-    if not path.is_file():
-        raise UnusableError("a link to nothing" if path.is_symlink() else "not a regular file")
     try:
+        # A pipe or a device would block for ever, so only regular files are opened.
+        if not path.is_file():
+            raise UnusableError("a link to nothing" if path.is_symlink() else "not a regular file")
         return path.read_bytes()
     except OSError as error:
         raise UnusableError(f"cannot be read: {error.strerror}") from error

@@ -11,11 +11,12 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-# MPO is what many phones call their JPEGs: the first picture in the file is the photo.
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "WEBP", "TIFF")
+# MPO, what many phones write, is opened as JPEG and has no entry of its own in Pillow: naming it here is a KeyError.
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 PLAIN_FORMATS = ("JPEG", "PNG")
 PLAIN_MODES = ("L", "RGB")
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
+UNSCALED_MODES = ("I", "F")  # 32 bits a pixel, integers or floats
 
 
 def open_picture(data: bytes) -> Image.Image:
@@ -48,13 +49,15 @@ def decode_with_pillow(data: bytes) -> np.ndarray:
         high byte, as Pillow does; so does 16-bit grey, which Pillow's own conversion would clip to white.
 
     Raises:
-        OSError: if the bytes are not a picture, or end too early.
+        OSError: if the bytes are not a picture, end too early, or hold 32 bits a pixel, of which nobody can tell what
+            is white.
     """
     with open_picture(data) as picture:
+        if picture.mode in UNSCALED_MODES:
+            raise OSError("32 bits a pixel, and no telling which value is white")
         upright = ImageOps.exif_transpose(picture)
-        if upright.mode.startswith("I"):
-            high_byte = np.clip(np.asarray(upright).astype(np.int64) >> 8, 0, 255).astype(np.uint8)
-            upright = Image.fromarray(high_byte)
+        if upright.mode.startswith("I;16"):
+            upright = Image.fromarray((np.asarray(upright) >> 8).astype(np.uint8))
         return np.array(upright.convert("RGB"))
 
 

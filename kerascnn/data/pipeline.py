@@ -59,8 +59,11 @@ def pipeline(
             sample = each(sample, _fold(seed, epoch, index, position))
         return resize(sample["image"], task.image_size), task.targets(sample)
 
-    order = _in_order(len(split)) if seed is None else _shuffled(len(split), seed)
-    return order.map(prepare, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(2)
+    with tf.device("CPU:0"):  # where tf.data runs; it cannot read a variable on a GPU
+        passes = tf.Variable(0, dtype=tf.int64, trainable=False)
+    order = _in_order(len(split)) if seed is None else _shuffled(len(split), seed, passes)
+    batches = order.map(prepare, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(2)
+    return batches if seed is None else _counted(batches, passes)
 
 
 def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
@@ -81,26 +84,37 @@ def _in_order(size: int) -> tf.data.Dataset:
     return tf.data.Dataset.range(size).map(lambda index: (tf.constant(0, tf.int64), index))
 
 
-def _shuffled(size: int, seed: int) -> tf.data.Dataset:
+def _shuffled(size: int, seed: int, passes: tf.Variable) -> tf.data.Dataset:
     """Give (epoch, index) pairs in an order that is a permutation of its own for every epoch.
 
-    The permutation is computed, not stored (`index_shuffle`). The epoch is the number of complete passes so far: it is
-    counted by an element behind the last one, so that a pass that was broken off does not count.
+    The permutation is computed, not stored (`index_shuffle`). The epoch is the number of complete passes so far.
     """
-    epoch = tf.Variable(0, dtype=tf.int64, trainable=False)
 
-    def pairs(epoch_now: tf.Tensor) -> tf.data.Dataset:
-        key = tf.stack([tf.constant(seed, tf.int64), epoch_now])
+    def pairs(epoch: tf.Tensor) -> tf.data.Dataset:
+        key = tf.stack([tf.constant(seed, tf.int64), epoch])
         return tf.data.Dataset.range(size).map(
-            lambda index: (epoch_now, tf.random.experimental.index_shuffle(index, key, tf.constant(size - 1, tf.int64)))
+            lambda index: (epoch, tf.random.experimental.index_shuffle(index, key, tf.constant(size - 1, tf.int64)))
         )
 
-    def count(_: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return epoch.assign_add(1), tf.constant(0, tf.int64)
+    start = tf.data.Dataset.from_tensors(0).map(lambda _: passes.read_value())
+    return start.flat_map(pairs).apply(tf.data.experimental.assert_cardinality(size))
 
-    start = tf.data.Dataset.from_tensors(0).map(lambda _: epoch.read_value())
-    end = tf.data.Dataset.from_tensors(0).map(count).filter(lambda *_: False)
-    return start.flat_map(pairs).concatenate(end).apply(tf.data.experimental.assert_cardinality(size))
+
+def _counted(batches: tf.data.Dataset, passes: tf.Variable) -> tf.data.Dataset:
+    """Count a pass when its last batch is handed over, so that one that was broken off does not count.
+
+    Counting behind the last batch would be too late, since Keras knows the number of batches and asks for no more;
+    counting before the prefetch would be too early.
+    """
+    last = batches.cardinality() - 1
+
+    def count(number: tf.Tensor, batch: tuple[tf.Tensor, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        passes.assign_add(tf.cast(number == last, tf.int64))
+        return batch
+
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False  # TensorFlow would add one behind the counting
+    return batches.enumerate().map(count).with_options(options)
 
 
 def _fold(seed: int, *numbers: int | tf.Tensor) -> tf.Tensor:

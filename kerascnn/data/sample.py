@@ -25,6 +25,7 @@ SHAPES = {
     "identity": (),
 }
 INTEGERS = ("label", "class_ids", "mask", "identity")
+FLOATS = ("boxes", "landmarks")
 PADDING = -1  # class of a box that is only there to fill a batch
 IGNORED = 255  # class of a pixel that no loss and no metric counts
 
@@ -46,7 +47,7 @@ def check_sample(sample: Mapping[str, np.ndarray]) -> None:
     for key, array in arrays.items():
         _check_array(key, array)
     image = arrays["image"]
-    if image.size and (image.min() < 0 or image.max() > 255):
+    if image.size and not (image.min() >= 0 and image.max() <= 255):  # so written, NaN is refused too
         raise ValueError(f"image must hold RGB in 0..255. Received values from {image.min()} to {image.max()}.")
     if "mask" in arrays and arrays["mask"].shape != image.shape[:2]:
         raise ValueError(f"mask must have the size of the image, {image.shape[:2]}. Received {arrays['mask'].shape}.")
@@ -65,6 +66,10 @@ def _check_array(key: str, array: np.ndarray) -> None:
         raise ValueError(f"{key} must have the shape {expected}. Received {array.shape}.")
     if key in INTEGERS and not np.issubdtype(array.dtype, np.integer):
         raise ValueError(f"{key} must be of an integer type. Received {array.dtype}.")
+    if key in FLOATS and not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"{key} must be of a floating type. Received {array.dtype}.")
+    if key == "image" and array.dtype != np.uint8 and not np.issubdtype(array.dtype, np.floating):
+        raise ValueError(f"image must be uint8 or float32. Received {array.dtype}.")
 
 
 def _check_boxes(arrays: Mapping[str, np.ndarray], height: int, width: int) -> None:

@@ -11,6 +11,7 @@ from kerascnn.tasks.task import Task
 
 TIMING_ROUNDS = 5
 RUNS_A_ROUND = 10
+MANY = 1000  # pictures from which on comparing takes long enough for a progress bar
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ BUDGETS = {
 
 @dataclass(frozen=True)
 class Reference:
-    """What the Keras model answers on the pictures that files are compared on.
+    """What the Keras model answers on a split: the pictures, and what every file is compared with.
 
     Attributes:
         images: (N, H, W, 3) uint8.
@@ -62,7 +63,7 @@ class Reference:
         """
         parts = [(np.asarray(images), np.asarray(targets)) for images, targets in batches]
         if not parts:
-            raise ValueError("There is no picture to compare the exported files on.")
+            raise ValueError("There is no picture to measure on.")
         images, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
         return cls(images, targets, task.serving_model().predict(images, verbose=0))
 
@@ -80,7 +81,7 @@ def compare(task: Task, content: bytes, reference: Reference, description: str =
         `bytes`, `accuracy` and `agreement` in 0..1, `max_difference` and `mean_difference` over all outputs.
     """
     model = TFLiteModel(content, num_threads=2)
-    images = track(reference.images, description, transient=True)
+    images = track(reference.images, description, transient=True, disable=len(reference.images) < MANY)
     answers = [model.predict(image[np.newaxis]) for image in images]
     outputs = {name: np.concatenate([answer[name] for answer in answers]) for name in reference.outputs}
     differences = np.concatenate([np.abs(outputs[name] - reference.outputs[name]).ravel() for name in outputs])

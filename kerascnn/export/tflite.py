@@ -9,6 +9,7 @@ import contextlib
 import io
 import re
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -74,7 +75,10 @@ def _convert(
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     configure(converter)
     try:
-        content = converter.convert()
+        with warnings.catch_warnings():
+            # The converter calibrates with the interpreter that it warns against itself.
+            warnings.filterwarnings("ignore", message="(?s).*tf.lite.Interpreter is deprecated")
+            content = converter.convert()
     except Exception as error:  # the converter's own class of error is not public
         raise ValueError(_explain(error, model)) from error
     custom = custom_operators(content)

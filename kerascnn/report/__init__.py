@@ -1,11 +1,10 @@
 """The report of a run: its card (card.json), its page (report.html), its plots and its captioned pictures.
 
-Everything here works on plain numbers, strings and uint8 pictures, without TensorFlow or Keras, so that a finished run
-can be read and drawn on a machine that has neither.
+Everything here works on plain numbers, strings and uint8 pictures.
 """
 
 from kerascnn.report.card import read_card, write_card
-from kerascnn.report.draw import draw_label, thumbnail
+from kerascnn.report.draw import draw_label, thumbnail, write_picture
 from kerascnn.report.html import Mistake, write_html
 from kerascnn.report.plots import plot_confusion, plot_history
 
@@ -18,4 +17,5 @@ __all__ = [
     "thumbnail",
     "write_card",
     "write_html",
+    "write_picture",
 ]

@@ -3,6 +3,7 @@
 Pictures are uint8 arrays (H, W, 3), RGB. Every function returns a new one and leaves its input as it was.
 """
 
+import os
 from pathlib import Path
 
 import matplotlib
@@ -56,6 +57,32 @@ def draw_label(picture: np.ndarray, text: str, *, foreground: Color = WHITE, bac
     for index, line in enumerate(lines):
         pen.text((margin, height + margin / 2 + index * line_height), line, fill=foreground, font=font)
     return np.asarray(canvas).copy()  # asarray alone is read-only
+
+
+def write_picture(path: str | Path, picture: np.ndarray) -> Path:
+    """Write a picture as PNG, whole or not at all; the folders above it are made.
+
+    Args:
+        path: The file; one that exists is replaced.
+        picture: uint8, (H, W, 3), RGB.
+
+    Returns:
+        The path.
+
+    Raises:
+        TypeError: The picture is not a uint8 array.
+        ValueError: The picture is not (H, W, 3).
+    """
+    check_picture(picture)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        Image.fromarray(picture).save(temporary, format="PNG")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
 
 
 def thumbnail(picture: np.ndarray, size: int) -> np.ndarray:

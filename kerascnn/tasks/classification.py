@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from kerascnn.architectures import WeightsReport, build, load_weights
+from kerascnn.metrics.classification import summarise_classification
 from kerascnn.results import Classification
 from kerascnn.tasks.task import Task
 
@@ -22,6 +23,15 @@ class ClassificationTask(Task):
     """
 
     weights_report: WeightsReport | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse names that do not fit the network."""
+        _check_classes(self.classes)
+        if self.model.output_shape != (None, len(self.classes)):
+            raise ValueError(
+                f"The network must give one logit for each of the {len(self.classes)} classes. "
+                f"Received: an output of the shape {self.model.output_shape}."
+            )
 
     @property
     def name(self) -> str:
@@ -61,6 +71,10 @@ class ClassificationTask(Task):
         """Compute the accuracy of probabilities (N, classes) against labels (N,)."""
         return float(np.mean(outputs["probabilities"].argmax(-1) == targets))
 
+    def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
+        """Summarise probabilities (N, classes) against labels (N,); see `summarise_classification`."""
+        return summarise_classification(targets, outputs["probabilities"], self.classes)
+
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
         """Give the share of pictures with the same most probable class."""
         return float(np.mean(outputs["probabilities"].argmax(-1) == others["probabilities"].argmax(-1)))
@@ -99,10 +113,16 @@ def classification(
         >>> task.compile()
         >>> task.model.fit(images, labels)  # images (N, 160, 160, 3) in 0..255, labels (N,) integers
     """
+    _check_classes(classes)
     names = tuple(classes)
-    if len(names) < 2 or len(set(names)) != len(names) or any(not name or "\n" in name for name in names):
-        raise ValueError(f"classes must be at least two different names of one line. Received: classes={names}.")
     height, width = image_size
     model = build(architecture, (height, width, 3), len(names), **options)
     report = None if weights is None else load_weights(model, weights, alpha=options.get("alpha", 1.0))
     return ClassificationTask(model, names, report)
+
+
+def _check_classes(classes: Sequence[str]) -> None:
+    names = [] if isinstance(classes, str) else list(classes)  # a string is a sequence of its letters
+    one_line = all(isinstance(name, str) and name.splitlines() == [name] for name in names)
+    if len(names) < 2 or not one_line or len(set(names)) != len(names):
+        raise ValueError(f"classes must be at least two different names of one line. Received: classes={classes!r}.")

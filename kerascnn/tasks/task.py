@@ -50,6 +50,10 @@ class Task(ABC):
         """Rate the serving model's outputs, in 0..1: accuracy, for classification."""
 
     @abstractmethod
+    def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
+        """Summarise the serving model's outputs for the card: among other things accuracy, loss and examples."""
+
+    @abstractmethod
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
         """Give the share of pictures, in 0..1, on which two models' outputs give the same answer."""
 

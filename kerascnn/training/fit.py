@@ -2,11 +2,13 @@
 
 import hashlib
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerascnn.tasks.task import Task
 from kerascnn.training.schedules import make_optimizer
@@ -23,7 +25,7 @@ class History:
         rows: one dict an epoch: stage, epoch (from 1 over the whole run), learning_rate at its end, and every metric
             that Keras logs, those of the validation data with `val_` before them.
         stages: one dict a stage: its settings, the epochs that ran, the numbers of trained and frozen parameters.
-        best_epoch: the epoch whose weights the model has now.
+        best_epoch: the epoch whose weights the model has now; 0 is what it started from.
         interrupted: whether Ctrl-C ended the run.
     """
 
@@ -52,8 +54,8 @@ def fit(
 
     Args:
         task: whose model is trained.
-        train: finite batches of (pictures, targets), for example of `kerascnn.data.pipeline`.
-        valid: batches to choose the best epoch on.
+        train: batches of (pictures, targets) that know their number, for example of `kerascnn.data.pipeline`.
+        valid: such batches to choose the best epoch on.
         stages: for example of `transfer` or `from_scratch`.
         class_weight: weight of each class in the loss, as Keras takes it.
         callbacks: further Keras callbacks.
@@ -63,17 +65,31 @@ def fit(
         The history. No absolute times are in it: the same seed gives the same history.
 
     Raises:
-        ValueError: for no stages, or a stage that the model does not have.
-        RuntimeError: if a frozen layer moved.
+        ValueError: for no stages, a stage that the model does not have, or data without a batch or of unknown length.
+        RuntimeError: if a frozen layer moved, or the loss is no longer finite. The model has its best weights then.
     """
     if not stages:
         raise ValueError("fit needs at least one stage.")
-    history, best = History(), _Best()
+    for name, batches in (("train", train), ("valid", valid)):
+        _check_batches(name, batches)
+    history, best = History(), _Best(task.model.get_weights())
     for stage in stages:
         _run(task, train, valid, stage, history, best, class_weight, [*callbacks], verbose)
         if history.interrupted:
             break
     return history
+
+
+def _check_batches(name: str, batches: Any) -> None:
+    try:
+        count = len(batches)
+    except TypeError as error:  # None, a generator, or a tf.data.Dataset that is infinite or does not know its length
+        raise ValueError(
+            f"{name} must be batches of (pictures, targets) that know their number; `assert_cardinality` tells it to a "
+            f"tf.data.Dataset. Received: {name}={batches!r}."
+        ) from error
+    if not count:
+        raise ValueError(f"{name} has no batch. Received: {name}={batches!r}.")
 
 
 def _run(task, train, valid, stage, history, best, class_weight, callbacks, verbose) -> None:
@@ -94,7 +110,8 @@ def _run(task, train, valid, stage, history, best, class_weight, callbacks, verb
     except KeyboardInterrupt:
         history.interrupted = True
         logger.warning("Interrupted: the weights of the best epoch so far are kept.")
-    best.restore(task.model)
+    moved = _fingerprint(frozen) != before  # asked before the best weights, which could hide it, are back
+    task.model.set_weights(best.weights)
     history.best_epoch = best.epoch
     history.stages.append(
         asdict(stage)
@@ -104,25 +121,28 @@ def _run(task, train, valid, stage, history, best, class_weight, callbacks, verb
             "frozen_parameters": _count(task.model.non_trainable_weights),
         }
     )
-    if _fingerprint(frozen) != before:
+    if moved:
         raise RuntimeError(f"A layer that the stage {stage.name} had frozen has moved: its result cannot be trusted.")
+    if recorder.diverged:
+        raise RuntimeError(
+            f"The loss was not finite in epoch {len(history.rows)}, of the stage {stage.name}. Lower its learning rate "
+            f"of {stage.learning_rate}, or look for values in the data that are not finite. "
+            f"The model has the weights of epoch {best.epoch}."
+        )
 
 
 class _Best:
-    """The weights of the best epoch so far."""
+    """The weights of the best epoch so far, or those of the start."""
 
-    def __init__(self) -> None:
-        self.rank, self.epoch, self.weights = (-float("inf"), -float("inf")), 0, None
+    def __init__(self, weights: list[np.ndarray]) -> None:
+        self.rank, self.epoch, self.weights = (-math.inf, -math.inf), 0, weights
 
     def offer(self, score: float, loss: float, epoch: int, model: keras.Model) -> bool:
-        if not (score, -loss) > self.rank:
+        # Weights that are not numbers still get an accuracy, that of always answering the first class.
+        if not math.isfinite(loss) or (score, -loss) <= self.rank:
             return False
         self.rank, self.epoch, self.weights = (score, -loss), epoch, model.get_weights()
         return True
-
-    def restore(self, model: keras.Model) -> None:
-        if self.weights is not None:
-            model.set_weights(self.weights)
 
 
 class _Recorder(keras.callbacks.Callback):
@@ -131,16 +151,17 @@ class _Recorder(keras.callbacks.Callback):
     def __init__(self, stage: Stage, monitor: str, history: History, best: _Best) -> None:
         super().__init__()
         self.stage, self.monitor, self.history, self.best = stage, monitor, history, best
-        self.epochs_run, self.waited = 0, 0
+        self.epochs_run, self.waited, self.diverged = 0, 0, False
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
         row = {"stage": self.stage.name, "epoch": len(self.history.rows) + 1, "learning_rate": rate}
         self.history.rows.append(row | {key: float(value) for key, value in (logs or {}).items()})
         self.epochs_run += 1
+        self.diverged = not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"]))
         improved = self.best.offer(logs[f"val_{self.monitor}"], logs["val_loss"], row["epoch"], self.model)
         self.waited = 0 if improved else self.waited + 1
-        if self.stage.patience is not None and self.waited >= self.stage.patience:
+        if self.diverged or (self.stage.patience is not None and self.waited >= self.stage.patience):
             self.model.stop_training = True
 
 

@@ -42,7 +42,10 @@ class Stage:
         """Refuse values that make no sense, and name the stage."""
         if not re.fullmatch(r"head|all|stride\d+", self.trainable):
             raise ValueError(f"trainable must be head, all or strideN. Received: trainable={self.trainable!r}.")
-        if self.epochs < 1 or self.learning_rate <= 0:
+        for name, choices in (("schedule", ("constant", "cosine")), ("batch_norm", ("frozen", "trained"))):
+            if getattr(self, name) not in choices:  # a misspelt word would quietly be the other one
+                raise ValueError(f"{name} must be {' or '.join(choices)}. Received: {name}={getattr(self, name)!r}.")
+        if not (self.epochs >= 1 and self.learning_rate > 0):
             raise ValueError(
                 "A stage needs at least one epoch and a positive learning rate. "
                 f"Received: epochs={self.epochs}, learning_rate={self.learning_rate}."
@@ -52,6 +55,10 @@ class Stage:
                 f"warmup_epochs must be shorter than the stage of {self.epochs} epochs. "
                 f"Received: warmup_epochs={self.warmup_epochs}."
             )
+        if self.patience is not None and self.patience < 1:
+            raise ValueError(f"patience must be at least 1 epoch, or None. Received: patience={self.patience}.")
+        if not self.weight_decay >= 0:
+            raise ValueError(f"weight_decay must not be negative. Received: weight_decay={self.weight_decay}.")
         object.__setattr__(self, "name", self.name or self.trainable)
 
 
@@ -136,7 +143,7 @@ def freeze(model: keras.Model, stage: Stage) -> list[keras.layers.Layer]:
         normalisations.
 
     Raises:
-        ValueError: for a stride at which no stage of the model ends.
+        ValueError: for a stride at which no stage of the model ends, or a head where no stage does.
     """
     below = _layers_below(model, stage.trainable)
     frozen = []
@@ -153,8 +160,11 @@ def _layers_below(model: keras.Model, trainable: str) -> set[str]:
     ends = [layer.name for layer in model.layers if re.fullmatch(r"stride\d+", layer.name)]
     if trainable == "all":
         return set()
-    if trainable != "head" and trainable not in ends:
-        raise ValueError(f"{model.name} has the stages {', '.join(ends)}. Received: trainable={trainable!r}.")
+    if not ends or (trainable != "head" and trainable not in ends):
+        raise ValueError(
+            f"{model.name} has the stages {', '.join(ends) or 'none'}: layers named strideN end them. "
+            f"Received: trainable={trainable!r}."
+        )
     position = len(ends) if trainable == "head" else ends.index(trainable)
     if position == 0:
         return set()

@@ -5,8 +5,8 @@ import pytest
 import tensorflow_datasets as tfds
 from sklearn.linear_model import RidgeClassifier
 
-from kerascnn.data.scenes.shapes import Stroke, draw_shape, measure_area
 from kerascnn.data.scenes import CLASSES, SPLITS, Scenes, render_scene
+from kerascnn.data.scenes.shapes import Stroke, draw_shape, measure_area
 
 SEED = 0
 IMAGE_SIZE = 160

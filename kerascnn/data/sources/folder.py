@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,7 @@ from kerascnn.data.sources.source import Source, Split, check_classes, split_by_
 
 logger = logging.getLogger(__name__)
 
-OUTSIDE = "not in a class folder"
+OUTSIDE = "not in a class folder, or in a hidden one"
 UNKNOWN = -1  # the label of a picture to predict on
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
@@ -63,7 +63,7 @@ def folder(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> 
         raise ValueError(f"{root} holds no usable picture: {len(set_aside)} files were looked at and set aside.")
     check_classes(str(root), classes, used)
     if "validation" not in used:
-        train, valid = split_by_class(used["train"].labels, seed)
+        train, valid = split_by_class(used["train"].labels, classes, seed)
         used |= {"train": used["train"].select(train), "validation": used["train"].select(valid)}
     if set_aside:
         logger.warning("Set aside %d files, the first %s: %s.", len(set_aside), set_aside[0].path, set_aside[0].reason)
@@ -86,8 +86,14 @@ def pictures(paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS) -> tu
 
 
 def _find_splits(root: Path) -> dict[str, Path]:
-    """Map split names to folders; a folder without `train/` is one training split."""
-    found = {split: root / name for split, names in SPLIT_FOLDERS.items() for name in names if (root / name).is_dir()}
+    """Map split names to folders, in any case of letters; a folder without `train/` is one training split."""
+    found = {}
+    for split, names in SPLIT_FOLDERS.items():
+        folders = sorted(each for each in root.iterdir() if each.is_dir() and each.name.lower() in names)
+        if len(folders) > 1:
+            raise ValueError(f"Only one of {', '.join(map(str, folders))} can be the {split} split. Keep one.")
+        if folders:
+            found[split] = folders[0]
     return found if "train" in found else {"train": root}
 
 
@@ -98,6 +104,11 @@ def _find_classes(root: Path, split_roots: dict[str, Path]) -> tuple[str, ...]:
         for name, path in split_roots.items()
     }
     everywhere, anywhere = set.intersection(*by_split.values()), set.union(*by_split.values())
+    if not anywhere:
+        raise ValueError(
+            f"{' and '.join(map(str, split_roots.values()))} must hold a folder for each class, and holds none. "
+            "Folders named train, val and test are splits, not classes."
+        )
     if everywhere != anywhere:
         lonely = sorted(anywhere - everywhere)
         raise ValueError(
@@ -116,13 +127,22 @@ def _outside(root: Path, split_roots: dict[str, Path]) -> list[Path]:
 
 def _list_files(root: Path) -> list[Path]:
     """List everything below a folder that is not a folder, links followed, in a stable order."""
-    found = (Path(base) / name for base, _, names in os.walk(root, followlinks=True) for name in names)
-    return sorted(found)
+    return sorted(_walk(root, frozenset()))
+
+
+def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    if (real := folder.resolve()) in above:  # a link to a folder that it lies in, which would never end
+        return
+    for each in folder.iterdir():
+        if each.is_dir() and os.access(each, os.R_OK | os.X_OK):
+            yield from _walk(each, above | {real})
+        else:
+            yield each
 
 
 def _class_of(path: Path, split_root: Path) -> str:
-    parts = path.relative_to(split_root).parts
-    return parts[0] if len(parts) > 1 else ""
+    folders = path.relative_to(split_root).parts[:-1]
+    return folders[0] if folders and not any(each.startswith(".") for each in folders) else ""
 
 
 def _name(path: Path, root: Path) -> str:

@@ -2,7 +2,9 @@
 
 import gzip
 import hashlib
+import math
 import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -42,7 +44,7 @@ def idx(path: str | Path, classes: tuple[str, ...] | None = None, *, seed: int =
     if highest >= len(classes):
         raise ValueError(f"{folder} has the label {highest}, and there are names for {len(classes)} classes.")
     check_classes(str(folder), classes, splits)
-    train, valid = split_by_class(splits["train"].labels, seed)
+    train, valid = split_by_class(splits["train"].labels, classes, seed)
     return Source(str(path), classes, splits["train"].select(train), splits["train"].select(valid), splits["test"])
 
 
@@ -60,13 +62,13 @@ def read_idx(path: Path) -> np.ndarray:
     """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (gzip.BadGzipFile, EOFError) as error:
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is damaged: {error}.") from error
     if len(data) < 4 or data[:3] != bytes([0, 0, UINT8]) or len(data) < 4 + 4 * data[3]:
         raise ValueError(f"{path} is not an IDX file of bytes: it starts with {data[:4].hex(' ')}.")
     start = 4 + 4 * data[3]
     shape = struct.unpack(f">{data[3]}I", data[4:start])
-    if len(data) - start != np.prod(shape, dtype=np.int64):
+    if len(data) - start != math.prod(shape):
         raise ValueError(f"{path} declares {' x '.join(map(str, shape))} bytes and holds {len(data) - start}.")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -104,11 +105,31 @@ class Source:
         ]
 
 
-def split_by_class(labels: np.ndarray, seed: int, share: float = VALIDATION_SHARE) -> tuple[np.ndarray, np.ndarray]:
+def describe_source(source: Source) -> dict[str, Any]:
+    """Describe a data set for the card: its name, fingerprint, splits, class counts, what was set aside, duplicates."""
+    return {
+        "source": source.name,
+        "fingerprint": source.fingerprint,
+        "splits": {
+            name: {
+                "examples": len(split),
+                "per_class": dict(zip(source.classes, split.count(len(source.classes)).tolist(), strict=True)),
+            }
+            for name, split in source.splits.items()
+        },
+        "set_aside": [asdict(each) for each in source.set_aside],
+        "duplicates_across_splits": source.duplicates_across_splits(),
+    }
+
+
+def split_by_class(
+    labels: np.ndarray, classes: Sequence[str], seed: int, share: float = VALIDATION_SHARE
+) -> tuple[np.ndarray, np.ndarray]:
     """Divide samples into training and validation so that each class keeps its share in both.
 
     Args:
-        labels: (N,) classes.
+        labels: (N,) the class of each.
+        classes: names of the classes.
         seed: decides which samples go where.
         share: of each class that goes to validation; at least one sample of each stays on either side.
 
@@ -124,7 +145,7 @@ def split_by_class(labels: np.ndarray, seed: int, share: float = VALIDATION_SHAR
         members = rng.permutation(np.flatnonzero(labels == label))
         if len(members) < 2:
             raise ValueError(
-                f"Class {label} has {len(members)} readable picture, and at least 2 are needed to divide them into "
+                f"{classes[label]} has {len(members)} usable picture, and at least 2 are needed to divide them into "
                 "training and validation. Add pictures, or give train/ and val/ folders."
             )
         held_out = min(len(members) - 1, max(1, round(share * len(members))))

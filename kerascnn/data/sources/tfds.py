@@ -1,7 +1,5 @@
 """Any data set of TensorFlow Datasets that has an image and a label, and the embedded one."""
 
-import hashlib
-
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
@@ -49,7 +47,7 @@ def scenes_source(config: str = "full", *, data_dir: str | None = None) -> Sourc
 
 def _read(builder: tfds.core.DatasetBuilder, name: str, seed: int) -> Source:
     features = builder.info.features
-    if not isinstance(features.get("label"), tfds.features.ClassLabel) or "image" not in features:
+    if not {"image", "label"} <= set(features) or not isinstance(features["label"], tfds.features.ClassLabel):
         raise ValueError(f"{name} must have an image and a class label. It has {', '.join(features)}.")
     builder.download_and_prepare()
     if "train" not in builder.info.splits:
@@ -65,7 +63,7 @@ def _read(builder: tfds.core.DatasetBuilder, name: str, seed: int) -> Source:
     classes = tuple(features["label"].names)
     check_classes(name, classes, splits)
     if "validation" not in splits:
-        train, valid = split_by_class(splits["train"].labels, seed)
+        train, valid = split_by_class(splits["train"].labels, classes, seed)
         splits |= {"train": splits["train"].select(train), "validation": splits["train"].select(valid)}
     return Source(name, classes, splits["train"], splits["validation"], splits.get("test"), tuple(set_aside))
 
@@ -82,9 +80,10 @@ def _read_split(builder: tfds.core.DatasetBuilder, split: str) -> tuple[Split, l
         encoded.append(example["image"])
         plain.append(checked.plain)
         labels.append(example["label"])
-        digests.append(hashlib.sha256(example["image"]).hexdigest())
+        digests.append(checked.digest)
         names.append(f"{split}/{number}")
-    data_table, plain_table, label_table = tf.constant(encoded), tf.constant(plain), tf.constant(labels, tf.int32)
+    data_table, plain_table = tf.constant(encoded, tf.string), tf.constant(plain, tf.bool)
+    label_table = tf.constant(labels, tf.int32)
 
     def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"image": decode_picture(data_table[index], plain_table[index]), "label": label_table[index]}

@@ -1,0 +1,19 @@
+"""From a trained task to files for servers and phones, each proven against the Keras model before it is written."""
+
+from kerascnn.export.export import MODEL_FILE, export, tflite_name, write_exports
+from kerascnn.export.interpreter import TFLiteModel
+from kerascnn.export.parity import Reference
+from kerascnn.export.run_folder import check_output, new_run_folder
+from kerascnn.export.tflite import PRECISIONS
+
+__all__ = [
+    "MODEL_FILE",
+    "PRECISIONS",
+    "Reference",
+    "TFLiteModel",
+    "check_output",
+    "export",
+    "new_run_folder",
+    "tflite_name",
+    "write_exports",
+]

@@ -1,0 +1,125 @@
+"""Export: every form of a model, written only after it was loaded back and compared with the Keras model."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerascnn.export.golden import write_golden
+from kerascnn.export.metadata import LABELS_FILE
+from kerascnn.export.parity import BUDGETS, Reference, compare, missed_budget, time_files
+from kerascnn.export.run_folder import new_run_folder
+from kerascnn.export.saved_model import write_saved_model
+from kerascnn.export.tflite import convert
+from kerascnn.tasks.task import Task
+
+logger = logging.getLogger(__name__)
+
+Batches = Iterable[tuple[np.ndarray, np.ndarray]]
+MODEL_FILE = "model.keras"
+SAVED_MODEL_TOLERANCE = 1e-4  # on outputs in 0..1: the same computation, perhaps in another order
+PROOF_PICTURES = 8
+
+
+def tflite_name(precision: str) -> str:
+    """Name the .tflite file of a precision in a run folder."""
+    return f"model_{precision}.tflite"
+
+
+def export(
+    task: Task, path: str | Path, *, calibration: Batches, validation: Batches, keep_over_budget: bool = False,
+    overwrite: bool = False,
+) -> dict[str, dict[str, Any]]:  # fmt: skip
+    """Export a task to a folder of its own, whole or not at all.
+
+    Args:
+        task: what to export.
+        path: the folder; it must not exist, unless `overwrite` is given.
+        calibration: see `write_exports`.
+        validation: batches of (pictures, targets) on which the files are compared with the Keras model.
+        keep_over_budget: see `write_exports`.
+        overwrite: replaces a folder that is there.
+
+    Returns:
+        See `write_exports`.
+
+    Raises:
+        FileExistsError: if there is something at the path.
+        ValueError: see `write_exports`.
+    """
+    with new_run_folder(path, overwrite=overwrite) as folder:
+        reference = Reference.of(task, validation)
+        return write_exports(task, folder, reference, calibration=calibration, keep_over_budget=keep_over_budget)
+
+
+def write_exports(
+    task: Task, folder: Path, reference: Reference, *, calibration: Batches, keep_over_budget: bool = False
+) -> dict[str, dict[str, Any]]:
+    """Write `model.keras`, `saved_model/`, four .tflite files, `labels.txt` and `golden/` into a folder.
+
+    Args:
+        task: what to export.
+        folder: an existing folder.
+        reference: the Keras model's answers on the validation split.
+        calibration: batches of (pictures, targets) of the training data, not augmented, for the int8 file.
+        keep_over_budget: writes a file that misses its budget all the same; its row still says so.
+
+    Returns:
+        For each of `float32`, `float16`, `dynamic` and `int8` what was measured on `reference`: `file`, `bytes`,
+        `accuracy`, `agreement`, `max_difference`, `mean_difference`, `latency_ms`, `latency_ms_2_threads`, `passed`,
+        and in `reason` the budget that was missed, or None. A file that missed its budget is not written.
+
+    Raises:
+        ValueError: if the model has an operator that is not builtin, or there is no picture to calibrate with.
+        RuntimeError: if a stored model does not answer as the Keras model does.
+    """
+    _write_keras(task, folder / MODEL_FILE, reference)
+    _write_saved_model(task, folder / "saved_model", reference)
+    files = convert(task, calibration)
+    latencies = time_files(files, reference.images[0])
+    expected_accuracy = task.score(reference.outputs, reference.targets)
+    table: dict[str, dict[str, Any]] = {}
+    for precision, content in files.items():
+        found = compare(task, content, reference, f"Comparing {precision}")
+        reason = missed_budget(found, expected_accuracy, BUDGETS[precision], len(reference.images))
+        table[precision] = (
+            {"file": tflite_name(precision)}
+            | found
+            | latencies[precision]
+            | {"passed": reason is None, "reason": reason}
+        )
+        if reason is not None:
+            logger.warning("%s: %s.", tflite_name(precision), reason)
+    written = {name: content for name, content in files.items() if table[name]["passed"] or keep_over_budget}
+    for precision, content in written.items():
+        (folder / tflite_name(precision)).write_bytes(content)
+    (folder / LABELS_FILE).write_text("\n".join(task.classes) + "\n", encoding="utf-8")
+    write_golden(folder / "golden", written, reference.images, task.classes)
+    return table
+
+
+def _write_keras(task: Task, path: Path, reference: Reference) -> None:
+    task.model.save(path)
+    stored = keras.saving.load_model(path, compile=False)
+    images = reference.images[:PROOF_PICTURES]
+    _prove(path.name, stored(images, training=False).numpy(), task.model(images, training=False).numpy())
+
+
+def _write_saved_model(task: Task, path: Path, reference: Reference) -> None:
+    write_saved_model(task, path)
+    images = reference.images[:PROOF_PICTURES]
+    signatures = tf.saved_model.load(str(path)).signatures
+    for name, dtype in (("serving_default", tf.float32), ("uint8", tf.uint8)):
+        outputs = signatures[name](image=tf.constant(images, dtype))
+        for output, expected in reference.outputs.items():
+            _prove(f"{path.name}, signature {name}", outputs[output].numpy(), expected[:PROOF_PICTURES])
+
+
+def _prove(name: str, found: np.ndarray, expected: np.ndarray) -> None:
+    difference = float(np.max(np.abs(found - expected)))
+    if not difference <= SAVED_MODEL_TOLERANCE:
+        raise RuntimeError(f"{name} was loaded back and differs from the Keras model by {difference:.1e}.")

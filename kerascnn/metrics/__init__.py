@@ -1,0 +1,1 @@
+"""How good an answer is: what Keras' own metrics do not give."""

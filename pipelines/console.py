@@ -1,0 +1,104 @@
+"""What the scripts share on the console: errors in a sentence, the command that was given, tables."""
+
+import logging
+import shlex
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+from rich.table import Table
+
+from kerascnn.export import PRECISIONS
+from kerascnn.results import Classification
+
+Config = TypeVar("Config")
+USAGE_ERROR = 2  # exit status for input that cannot be used, as argparse has it
+
+
+def run_script(main: Callable[[Config], int], config: Config) -> int:
+    """Run a script's main, with its log on the console, and turn what users can mend into one sentence.
+
+    Returns:
+        The exit status: that of `main`, 2 for input that cannot be used, 130 for Ctrl-C.
+    """
+    handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False, show_level=False)
+    for name in ("kerascnn", "__main__"):
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        logger.addHandler(handler)
+        logger.propagate = False  # absl would say everything once more
+    try:
+        return main(config)
+    except (ValueError, OSError) as error:
+        Console(stderr=True).print("Error:", str(error), style="red", highlight=False, markup=False)
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Interrupted: nothing was written.", style="red")
+        return 130
+
+
+def run_command() -> str:
+    """Give the command line of this script, as it can be typed again."""
+    return shlex.join(["python", *sys.argv])
+
+
+def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool) -> int:
+    """Print what a run wrote. Returns the exit status: 1 if a file missed its budget and was not to be kept."""
+    console = Console()
+    table = Table(title="Exported files", title_justify="left")
+    for heading in ("file", "size", "accuracy", "agreement", "difference", "latency", "check"):
+        table.add_column(heading, justify="left" if heading in ("file", "check") else "right", no_wrap=True)
+    for precision in PRECISIONS:
+        row = card["export"][precision]
+        table.add_row(
+            precision,
+            f"{row['bytes'] / 1e6:.2f} MB",
+            f"{row['accuracy']:.1%}",
+            f"{row['agreement']:.1%}",
+            f"{row['max_difference']:.0e}",
+            f"{row['latency_ms']:.2f} ms",
+            "passed" if row["passed"] else "missed",
+        )
+    console.print(table)
+    for split, metrics in card["metrics"].items():
+        console.print(f"{split}: accuracy {metrics['accuracy']:.1%} on {metrics['examples']} pictures")
+    console.print(f"report: {output / 'report.html'}", soft_wrap=True, highlight=False)
+    for row in reversed(card["export"].values()):
+        if (output / row["file"]).exists():
+            console.print(f"for the phone: {output / row['file']}", soft_wrap=True, highlight=False)
+            break
+    missed = [row for row in card["export"].values() if not row["passed"]]
+    for row in missed:
+        outcome = "kept all the same" if keep_over_budget else "not written"
+        console.print(f"{row['file']} was {outcome}: {row['reason']}.", style="red", soft_wrap=True)
+    return 1 if missed and not keep_over_budget else 0
+
+
+def print_classes(title: str, metrics: Mapping[str, Any]) -> None:
+    """Print what a classifier got right, as `summarise_classification` gives it."""
+    console = Console()
+    table = Table(title=title, title_justify="left")
+    table.add_column("class")
+    for heading in ("precision", "recall", "F1", "pictures"):
+        table.add_column(heading, justify="right")
+    for row in metrics["per_class"]:
+        scores = [f"{row[key]:.1%}" for key in ("precision", "recall", "f1")]
+        table.add_row(escape(row["class"]), *scores, str(row["support"]))
+    console.print(table)
+    console.print(f"accuracy {metrics['accuracy']:.1%} on {metrics['examples']} pictures, loss {metrics['loss']:.4f}")
+
+
+def print_answers(names: Sequence[str], answers: Sequence[Classification], top: int) -> None:
+    """Print the most probable classes of each picture."""
+    table = Table()
+    table.add_column("picture", overflow="fold")
+    for place in range(1, min(top, len(answers[0].classes)) + 1):
+        table.add_column(f"{place}.", overflow="fold")
+    for name, answer in zip(names, answers, strict=True):
+        guesses = [f"{escape(class_name)} {probability:.1%}" for class_name, probability in answer.top(top)]
+        table.add_row(escape(name), *guesses)
+    Console().print(table)

@@ -1,0 +1,70 @@
+"""Ask a run what is in some pictures.
+
+    python pipelines/predict.py --run saved_models/photos cat.jpg dog.png --save answers
+
+Prints a table with the most probable classes; with --save, pictures with the answer below them.
+"""
+
+import dataclasses
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import tyro
+from console import print_answers, run_script
+from smoke import smoke_pictures, smoke_run
+
+from kerascnn.data import pipeline
+from kerascnn.data.sources.folder import pictures
+from kerascnn.report import draw_label, write_picture
+from kerascnn.runs import load_predictor, open_run
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Config:
+    """Ask a run what is in some pictures."""
+
+    pictures: tyro.conf.Positional[tuple[Path, ...]] = ()
+    """The picture files."""
+    run: Path | None = None
+    """The run folder."""
+    model: Literal["keras", "float32", "float16", "dynamic", "int8"] = "keras"
+    """The Keras model or one of the TFLite files."""
+    top: int = 3
+    """How many classes to print for each picture."""
+    save: Path | None = None
+    """A folder for pictures with the answer below them; it is made."""
+    smoke: bool = False
+    """Ask a run of seconds on the embedded data, which is trained first if it is not there."""
+
+
+def main(config: Config) -> int:
+    """Predict and print. Returns the exit status: 1 if a picture could not be read."""
+    if config.smoke:
+        config = dataclasses.replace(config, run=smoke_run(), pictures=smoke_pictures())
+    if config.run is None or not config.pictures:
+        raise ValueError("Say which run to ask and about which pictures: --run saved_models/NAME PICTURE...")
+    task, _, _ = open_run(config.run)
+    split, set_aside = pictures(config.pictures)
+    for each in set_aside:
+        logger.warning("%s was left out: %s.", each.path, each.reason)
+    if len(split) == 0:
+        raise ValueError("None of the pictures can be read.")
+    answers = task.decode(load_predictor(config.run, task, config.model)(pipeline(split, task)))
+    print_answers(split.names, answers, config.top)
+    if config.save is not None:
+        for index, answer in enumerate(answers):
+            caption = f"{answer.class_name} {answer.confidence:.0%}"
+            labelled = draw_label(split.read(np.int64(index))["image"].numpy(), caption)
+            write_picture(config.save / f"{index:03d}_{Path(split.names[index]).stem}.png", labelled)
+        logger.info("Wrote %d pictures to %s.", len(answers), config.save)
+    return 1 if set_aside else 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main, tyro.cli(Config, description=__doc__)))
