@@ -134,10 +134,10 @@ def _calibration_pictures(batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> n
 
 def _explain(error: Exception, model: keras.Model) -> str:
     """Name the layers whose operators the converter refused; its message holds their paths in the graph."""
-    refused = re.findall(r"\"([\w./-]+)/(\w+)@[^\"]*\"[^\n]*?error: 'tf\.(\w+)' op is", str(error))
+    refused = re.findall(r"\"([\w./-]+)/\w+@[^\n]*?'tf\.(\w+)' op is", str(error))
     layers = {layer.name for layer in model.layers}
     found = set()
-    for path, _, operator in refused:
+    for path, operator in refused:
         parts = [part if part in layers else re.sub(r"_\d+$", "", part) for part in path.split("/")]
         found.update(f"{operator} in the layer {part}" for part in parts if part in layers)
     if not found:

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerascnn.tasks.task import Task
 from kerascnn.training.schedules import make_optimizer
-from kerascnn.training.stages import Stage, freeze
+from kerascnn.training.stages import Stage, freeze, layers_below
 
 logger = logging.getLogger(__name__)
 
@@ -70,6 +70,8 @@ def fit(
     """
     if not stages:
         raise ValueError("fit needs at least one stage.")
+    for stage in stages:  # a stage that the model does not have is refused now, not when its turn comes
+        layers_below(task.model, stage.trainable)
     for name, batches in (("train", train), ("valid", valid)):
         _check_batches(name, batches)
     history, best = History(), _Best(task.model.get_weights())

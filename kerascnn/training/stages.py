@@ -145,7 +145,7 @@ def freeze(model: keras.Model, stage: Stage) -> list[keras.layers.Layer]:
     Raises:
         ValueError: for a stride at which no stage of the model ends, or a head where no stage does.
     """
-    below = _layers_below(model, stage.trainable)
+    below = layers_below(model, stage.trainable)
     frozen = []
     for layer in model.layers:
         keeps_statistics = isinstance(layer, keras.layers.BatchNormalization) and stage.batch_norm == "frozen"
@@ -155,8 +155,8 @@ def freeze(model: keras.Model, stage: Stage) -> list[keras.layers.Layer]:
     return frozen
 
 
-def _layers_below(model: keras.Model, trainable: str) -> set[str]:
-    """Name the layers that the part that trains is computed from."""
+def layers_below(model: keras.Model, trainable: str) -> set[str]:
+    """Name the layers that the part that trains is computed from; see `freeze`."""
     ends = [layer.name for layer in model.layers if re.fullmatch(r"stride\d+", layer.name)]
     if trainable == "all":
         return set()
