@@ -62,7 +62,7 @@ def decode_with_pillow(data: bytes) -> np.ndarray:
 
 
 def decode_picture(data: tf.Tensor, plain: tf.Tensor) -> tf.Tensor:
-    """Decode a picture in a graph.
+    """Decode a picture, in a graph or eagerly.
 
     Args:
         data: (), string, the bytes of the file.
@@ -75,6 +75,9 @@ def decode_picture(data: tf.Tensor, plain: tf.Tensor) -> tf.Tensor:
         plain,
         # The accurate DCT is the one that Pillow's libjpeg uses. This op decodes PNG as well.
         lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"),
-        lambda: tf.numpy_function(decode_with_pillow, [data], tf.uint8, stateful=False),
+        # The function gets bytes from a graph, and an array of no dimension around them in eager mode.
+        lambda: tf.numpy_function(
+            lambda given: decode_with_pillow(np.asarray(given, object).item()), [data], tf.uint8, stateful=False
+        ),
     )
     return tf.ensure_shape(image, (None, None, 3))

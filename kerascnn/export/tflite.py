@@ -6,6 +6,7 @@ holds the two tools against each other.
 """
 
 import contextlib
+import dataclasses
 import io
 import re
 import tempfile
@@ -19,6 +20,7 @@ import tensorflow as tf
 from litert_quantizer import Quantizer
 from litert_quantizer.qtyping import TFLOperationName
 
+from kerascnn.export.bias_correction import correct_bias
 from kerascnn.export.flatbuffer import custom_operators, pack, unpack
 from kerascnn.export.metadata import add_metadata
 from kerascnn.export.saved_model import write_saved_model
@@ -26,6 +28,7 @@ from kerascnn.tasks.task import Task
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 CALIBRATION_PICTURES = 200  # "a few hundred", as the converter's documentation asks for
+QUANTIZED_LAYERS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 DYNAMIC_OPERATORS = (TFLOperationName.CONV_2D, TFLOperationName.FULLY_CONNECTED)
 
 
@@ -47,15 +50,14 @@ def convert(task: Task, calibration: Iterable[tuple[np.ndarray, np.ndarray]]) ->
             is no picture to calibrate with.
     """
     pictures = _calibration_pictures(calibration)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "saved_model"
-        write_saved_model(task, path, batch_size=1)
-        files = {
-            "float32": _convert(path, task.model),
-            "float16": _convert(path, task.model, _to_float16),
-            "int8": _convert(path, task.model, lambda converter: _to_int8(converter, pictures)),
-        }
-    files["dynamic"] = _quantize_dynamic(files["float32"])
+    files = {
+        "float32": _convert(task),
+        "float16": _convert(task, _to_float16),
+        "int8": _convert(
+            _corrected(task, pictures, *QUANTIZED_LAYERS), lambda converter: _to_int8(converter, pictures)
+        ),
+        "dynamic": _quantize_dynamic(_convert(_corrected(task, pictures, keras.layers.Conv2D))),
+    }
     return {
         precision: add_metadata(
             files[precision],
@@ -68,23 +70,32 @@ def convert(task: Task, calibration: Iterable[tuple[np.ndarray, np.ndarray]]) ->
     }
 
 
-def _convert(
-    path: Path, model: keras.Model, configure: Callable[[tf.lite.TFLiteConverter], None] = lambda converter: None
-) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=["serving_default"])
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    configure(converter)
+def _corrected(task: Task, pictures: np.ndarray, *kinds: type[keras.layers.Layer]) -> Task:
+    return dataclasses.replace(task, model=correct_bias(task.model, pictures, kinds))
+
+
+def _convert(task: Task, configure: Callable[[tf.lite.TFLiteConverter], None] = lambda converter: None) -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "saved_model"
+        write_saved_model(task, path, batch_size=1)
+        converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=["serving_default"])
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        configure(converter)
+        content = _run(converter, task.model)
+    custom = custom_operators(content)
+    if custom:
+        raise ValueError(f"{task.model.name} needs operators that are not builtin ones of TFLite: {', '.join(custom)}.")
+    return content
+
+
+def _run(converter: tf.lite.TFLiteConverter, model: keras.Model) -> bytes:
     try:
         with warnings.catch_warnings():
             # The converter calibrates with the interpreter that it warns against itself.
             warnings.filterwarnings("ignore", message="(?s).*tf.lite.Interpreter is deprecated")
-            content = converter.convert()
+            return converter.convert()
     except Exception as error:  # the converter's own class of error is not public
         raise ValueError(_explain(error, model)) from error
-    custom = custom_operators(content)
-    if custom:
-        raise ValueError(f"{model.name} needs operators that are not builtin ones of TFLite: {', '.join(custom)}.")
-    return content
 
 
 def _to_float16(converter: tf.lite.TFLiteConverter) -> None:

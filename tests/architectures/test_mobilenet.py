@@ -18,7 +18,8 @@ def random_weights(model, seed=0):
         elif isinstance(layer, keras.layers.DepthwiseConv2D):
             layer.set_weights([rng.normal(0, np.sqrt(2 / 9), layer.kernel.shape)])
         elif isinstance(layer, keras.layers.Dense):
-            layer.set_weights([rng.normal(0, 0.1 / np.sqrt(len(layer.kernel)), layer.kernel.shape), layer.bias])
+            kernel, bias = layer.get_weights()
+            layer.set_weights([rng.normal(0, 0.1 / np.sqrt(len(kernel)), kernel.shape), rng.normal(0, 0.1, bias.shape)])
         elif layer.weights:
             layer.set_weights([rng.normal(0, np.sqrt(2 / np.prod(layer.kernel.shape[:-1])), layer.kernel.shape)])
 

@@ -53,8 +53,6 @@ def encode_png(chunk):
         rows = pixels.astype(">u2" if bit_depth == 16 else "u1").reshape(height, -1)
         header = struct.pack(">IIBBBBB", width, height, bit_depth, color_types[depth], 0, 0, 0)
         data = zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))
-        return (
-            b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + before + chunk(b"IDAT", data) + chunk(b"IEND", b"")
-        )
+        return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + before + chunk(b"IDAT", data) + chunk(b"IEND", b"")
 
     return write

@@ -12,6 +12,7 @@ from kerascnn.data.checks import check_picture
 from kerascnn.data.decode import decode_picture, decode_with_pillow, is_plain, open_picture
 
 ORIENTATION = 0x0112
+SIZES = [(1, 1), (17, 31), (16, 16), (2, 3)]
 
 
 def pillow_pixels(data):
@@ -36,19 +37,25 @@ def assert_decodes_to(data, expected):
     np.testing.assert_array_equal(decode_mapped(data)[0], expected)
 
 
+def assert_decode_as_with_pillow(files):
+    for data, mapped in zip(files, decode_mapped(*files), strict=True):
+        np.testing.assert_array_equal(mapped, pillow_pixels(data))
+        np.testing.assert_array_equal(decode_eagerly(data), pillow_pixels(data))
+
+
 def with_orientation(value):
     exif = Image.Exif()
     exif[ORIENTATION] = value
     return exif
 
 
-@pytest.mark.parametrize("size", [(1, 1), (17, 31), (16, 16), (2, 3)])
 @pytest.mark.parametrize("subsampling", ["4:4:4", "4:2:2", "4:2:0", "4:1:1"])
 @pytest.mark.parametrize("progressive", [False, True])
-def test_plain_jpeg_is_read_by_tensorflow_and_equals_pillow(encode, size, subsampling, progressive):
-    data = encode("JPEG", size=size, subsampling=subsampling, progressive=progressive, quality=85)
-    assert is_plain(open_picture(data))
-    assert_decodes_to(data, pillow_pixels(data))
+def test_plain_jpeg_is_read_by_tensorflow_and_equals_pillow(encode, subsampling, progressive):
+    options = {"subsampling": subsampling, "progressive": progressive, "quality": 85}
+    files = [encode("JPEG", size=size, **options) for size in SIZES]
+    assert all(is_plain(open_picture(data)) for data in files)
+    assert_decode_as_with_pillow(files)
 
 
 @pytest.mark.parametrize(
@@ -63,11 +70,10 @@ def test_plain_jpeg_is_read_by_tensorflow_and_equals_pillow(encode, size, subsam
         ("PNG", "RGB", {"dpi": (300, 300)}),
     ],
 )
-@pytest.mark.parametrize("size", [(1, 1), (17, 31)])
-def test_other_plain_pictures_are_read_by_tensorflow_and_equal_pillow(encode, picture_format, mode, options, size):
-    data = encode(picture_format, mode, size, **options)
-    assert is_plain(open_picture(data))
-    assert_decodes_to(data, pillow_pixels(data))
+def test_other_plain_pictures_are_read_by_tensorflow_and_equal_pillow(encode, picture_format, mode, options):
+    files = [encode(picture_format, mode, size, **options) for size in SIZES]
+    assert all(is_plain(open_picture(data)) for data in files)
+    assert_decode_as_with_pillow(files)
 
 
 @pytest.mark.parametrize(
@@ -98,12 +104,11 @@ def test_other_plain_pictures_are_read_by_tensorflow_and_equal_pillow(encode, pi
         ("TIFF", "1", {}),
     ],
 )
-@pytest.mark.parametrize("size", [(1, 1), (17, 31)])
 @pytest.mark.filterwarnings("ignore:Palette images with Transparency")
-def test_every_other_mode_equals_pillow(encode, picture_format, mode, options, size):
-    data = encode(picture_format, mode, size, **options)
-    assert not is_plain(open_picture(data))
-    assert_decodes_to(data, pillow_pixels(data))
+def test_every_other_mode_equals_pillow(encode, picture_format, mode, options):
+    files = [encode(picture_format, mode, size, **options) for size in SIZES]
+    assert not any(is_plain(open_picture(data)) for data in files)
+    assert_decode_as_with_pillow(files)
 
 
 def test_alpha_is_dropped_and_not_blended():
@@ -123,12 +128,11 @@ def test_ycck_jpeg_equals_pillow(encode):
     assert_decodes_to(ycck, pillow_pixels(ycck))
 
 
-@pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP", "TIFF"])
-def test_exif_orientation_is_applied(encode, picture_format, orientation):
-    data = encode(picture_format, size=(5, 8), exif=with_orientation(orientation))
-    assert decode_eagerly(data).shape == ((5, 8, 3) if orientation <= 4 else (8, 5, 3))
-    assert_decodes_to(data, pillow_pixels(data))
+def test_all_eight_exif_orientations_are_applied(encode, picture_format):
+    files = [encode(picture_format, size=(5, 8), exif=with_orientation(value)) for value in range(1, 9)]
+    assert [decode_eagerly(data).shape for data in files] == [(5, 8, 3)] * 4 + [(8, 5, 3)] * 4
+    assert_decode_as_with_pillow(files)
 
 
 def test_orientation_six_turns_the_left_column_to_the_top_row():
@@ -211,9 +215,7 @@ def test_first_frame_of_many_is_taken(photo, picture_format):
 
 
 def test_plain_and_other_pictures_do_not_mix_in_one_data_set(encode):
-    files = [encode("JPEG", size=(4, 6)), encode("GIF", size=(7, 5)), encode("PNG", "RGBA", size=(3, 3))]
-    for data, decoded in zip(files, decode_mapped(*files), strict=True):
-        np.testing.assert_array_equal(decoded, pillow_pixels(data))
+    assert_decode_as_with_pillow([encode("JPEG", size=(4, 6)), encode("GIF", size=(7, 5)), encode("PNG", "RGBA")])
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"GIF89a", b"not a picture", bytes(100)])

@@ -1,0 +1,268 @@
+"""Training in stages: the best weights are kept, what is frozen does not move, and what goes wrong is said."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from kerascnn.tasks import ClassificationTask
+from kerascnn.training import Stage, fit
+
+CLASSES = ("red", "green", "blue")
+STILL = 1e-12  # a learning rate at which float32 weights do not change
+
+
+@pytest.fixture
+def task():
+    """Make a classifier of 56 + 8 + 76 + 8 + 15 weights and 8 + 8 statistics."""
+    keras.utils.set_random_seed(0)
+    inputs = layers.Input((16, 16, 3), name="image")
+    x = inputs
+    for stride in (2, 4):
+        x = layers.Conv2D(4, 3 if stride == 4 else 2, strides=2, padding="same", name=f"conv{stride}")(x)
+        x = layers.BatchNormalization(name=f"norm{stride}", momentum=0.9)(x)
+        x = layers.ReLU(name=f"stride{stride}")(x)
+    x = layers.Dense(3, name="predictions")(layers.GlobalAveragePooling2D(name="pool")(x))
+    return ClassificationTask(keras.Model(inputs, x, name="tiny"), CLASSES)
+
+
+def make_data(seed, batches):
+    """Make noise in which the channel of the class is a little brighter."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 3, batches * 8)
+    images = rng.normal(0, 1, (len(labels), 16, 16, 3)) + np.eye(3)[labels][:, None, None] * 0.5
+    return tf.data.Dataset.from_tensor_slices((images.astype("float32"), labels)).batch(8)
+
+
+TRAIN, VALID = make_data(0, batches=4), make_data(1, batches=3)
+
+
+class At(keras.callbacks.Callback):
+    """Calls a function with the model at the end, or the beginning, of an epoch, counted from 1 over all stages."""
+
+    def __init__(self, epoch, act, *, when="end"):
+        super().__init__()
+        self.epoch, self.act, self.when, self.seen = epoch, act, when, 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.seen += 1
+        if self.when == "begin" and self.seen == self.epoch:
+            self.act(self.model)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.when == "end" and self.seen == self.epoch:
+            self.act(self.model)
+
+
+def interrupt(_):
+    raise KeyboardInterrupt
+
+
+def run(task, *stages, train=TRAIN, valid=VALID, **options):
+    return fit(task, train, valid, stages, verbose=0, **options)
+
+
+def assert_is_best(task, history):
+    """The model scores what the best row says, measured again, and no row is better."""
+    row = history.rows[history.best_epoch - 1]
+    assert (row["val_accuracy"], -row["val_loss"]) == max((r["val_accuracy"], -r["val_loss"]) for r in history.rows)
+    measured = task.model.evaluate(VALID, return_dict=True, verbose=0)
+    assert measured == pytest.approx({"accuracy": row["val_accuracy"], "loss": row["val_loss"]}, rel=1e-6)
+
+
+def assert_same(weights, expected):
+    for array, other in zip(weights, expected, strict=True):
+        np.testing.assert_array_equal(array, other)
+
+
+def test_history_has_a_row_an_epoch_and_an_entry_a_stage(task):
+    head = Stage("head", 2, 0.01)
+    end = Stage("stride4", 3, 0.02, schedule="cosine", batch_norm="trained", name="end")
+    history = run(task, head, end)
+    assert [(row["stage"], row["epoch"]) for row in history.rows] == [
+        *(("head", 1), ("head", 2)),
+        *(("end", 3), ("end", 4), ("end", 5)),
+    ]
+    # At the end of an epoch: a third, two thirds and all of the cosine, (1 + cos(60, 120, 180 degrees)) / 2.
+    rates = [row["learning_rate"] for row in history.rows]
+    assert rates == pytest.approx([0.01, 0.01, 0.02 * 0.75, 0.02 * 0.25, 0.0], abs=1e-8)
+    for row in history.rows:
+        assert set(row) == {"stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"}
+    assert [stage["epochs_run"] for stage in history.stages] == [2, 3]
+    # conv2 has 2*2*3*4+4 = 52, conv4 3*3*4*4+4 = 148, each norm 8 and 8 statistics, the head 4*3+3 = 15.
+    counts = [(stage["trained_parameters"], stage["frozen_parameters"]) for stage in history.stages]
+    assert counts == [(15, 52 + 16 + 148 + 16), (15 + 148 + 8, 8 + 52 + 16)]
+    assert history.stages[1]["batch_norm"] == "trained"
+    assert not history.interrupted
+    assert_is_best(task, history)
+
+
+def test_best_weights_survive_a_later_stage_that_spoils_them(task):
+    history = run(task, Stage("all", 3, 0.01, batch_norm="trained"), Stage("all", 2, 1.0, batch_norm="trained"))
+    assert history.best_epoch <= 3
+    assert history.rows[-1]["val_loss"] > history.rows[history.best_epoch - 1]["val_loss"]
+    assert_is_best(task, history)
+
+
+def test_a_stage_goes_on_from_the_best_weights_before_it(task):
+    ended, begun = [], []
+
+    def spoil(model):
+        ended.append(model.get_weights())
+        model.get_layer("predictions").kernel.assign(np.full((4, 3), 9.0))
+
+    history = run(
+        task,
+        Stage("head", 1, 0.01),
+        Stage("head", 1, 0.01),
+        callbacks=[At(1, spoil), At(2, lambda model: begun.append(model.get_weights()), when="begin")],
+    )
+    assert_same(begun[0], ended[0])
+    assert_is_best(task, history)
+
+
+def test_lower_loss_decides_between_equal_accuracies(task):
+    single = VALID.unbatch().take(1).batch(1)  # accuracy is 0 or 1, and the loss goes on falling
+    history = run(task, Stage("head", 6, 0.05), train=single, valid=single)
+    assert history.rows[-1]["val_accuracy"] == history.rows[-2]["val_accuracy"] == 1
+    assert history.best_epoch == 6
+
+
+@pytest.mark.parametrize("batch_norm", ["frozen", "trained"])
+def test_statistics_move_only_where_a_stage_trains_them(task, batch_norm):
+    before = task.model.get_layer("norm4").get_weights()
+    run(task, Stage("all", 1, 0.01, batch_norm=batch_norm))
+    unchanged = [
+        (now == then).all() for now, then in zip(task.model.get_layer("norm4").get_weights(), before, strict=True)
+    ]
+    assert unchanged == [batch_norm == "frozen"] * 4
+
+
+def test_only_the_trained_part_moves(task):
+    before = {layer.name: layer.get_weights() for layer in task.model.layers}
+    run(task, Stage("stride4", 1, 0.01, batch_norm="trained"))
+    moved = {
+        layer.name
+        for layer in task.model.layers
+        if any((now != then).any() for now, then in zip(layer.get_weights(), before[layer.name], strict=True))
+    }
+    assert moved == {"conv4", "norm4", "predictions"}
+
+
+@pytest.mark.parametrize(
+    ("trainable", "layer", "variable"),
+    [("head", "conv2", "kernel"), ("head", "norm4", "moving_variance"), ("all", "norm2", "moving_mean")],
+)
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_guard_finds_what_moved_although_it_was_frozen(task, trainable, layer, variable, epoch):
+    def move(model):
+        weight = getattr(model.get_layer(layer), variable)
+        weight.assign(weight + 1e-3)
+
+    with pytest.raises(RuntimeError, match=f"stage {trainable} had frozen has moved"):
+        run(task, Stage(trainable, 2, STILL), callbacks=[At(epoch, move)])
+
+
+def test_patience_ends_a_stage_and_not_the_run(task):
+    history = run(task, Stage("head", 9, STILL, patience=2), Stage("all", 9, STILL, patience=3))
+    # The very first epoch is the best; the second stage never has a new best one.
+    assert [stage["epochs_run"] for stage in history.stages] == [3, 3]
+    assert history.best_epoch == 1
+
+
+def test_class_weight_weighs_the_loss_of_each_class(task):
+    images, labels = (np.concatenate(arrays) for arrays in zip(*TRAIN.as_numpy_iterator(), strict=True))
+    logits = task.model.predict(images, verbose=0).astype("float64")
+    losses = np.log(np.exp(logits).sum(-1)) - logits[np.arange(len(labels)), labels]
+    weights = {0: 3.0, 1: 0.5, 2: 0.0}
+    history = run(task, Stage("head", 1, STILL), class_weight=weights)
+    expected = np.mean(losses * np.vectorize(weights.get)(labels))
+    assert history.rows[0]["loss"] == pytest.approx(expected, rel=1e-5)
+    assert history.rows[0]["loss"] != pytest.approx(losses.mean(), rel=1e-2)
+
+
+def test_interruption_keeps_the_best_weights_and_ends_the_run(task):
+    history = run(task, Stage("all", 5, 0.01), Stage("all", 5, 0.01), callbacks=[At(3, interrupt, when="begin")])
+    assert history.interrupted
+    assert len(history.rows) == 2
+    assert [stage["epochs_run"] for stage in history.stages] == [2]
+    assert_is_best(task, history)
+
+
+def test_interruption_in_the_first_epoch_leaves_the_weights_of_the_start(task):
+    before = task.model.get_weights()
+    callback = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: interrupt(batch))
+    history = run(task, Stage("all", 5, 0.01), callbacks=[callback])
+    assert (history.interrupted, history.rows, history.best_epoch) == (True, [], 0)
+    assert_same(task.model.get_weights(), before)
+
+
+def test_same_seed_gives_the_same_history(task):
+    start = task.model.get_weights()
+    histories = []
+    for _ in range(2):
+        task.model.set_weights(start)
+        keras.utils.set_random_seed(3)
+        shuffled = TRAIN.unbatch().shuffle(32, seed=3).batch(8).apply(tf.data.experimental.assert_cardinality(4))
+        histories.append(run(task, Stage("all", 2, 0.01, batch_norm="trained"), train=shuffled))
+    assert histories[0] == histories[1]
+
+
+def test_loss_that_is_not_finite_is_an_error_that_leaves_the_best_weights(task):
+    best = []
+    with pytest.raises(RuntimeError, match=r"not finite in epoch 2, of the stage all.*weights of epoch 1"):
+        run(
+            task,
+            Stage("head", 1, 0.01),
+            Stage("all", 5, 1e38),
+            callbacks=[At(1, lambda model: best.append(model.get_weights()))],
+        )
+    assert_same(task.model.get_weights(), best[0])
+
+
+def test_numbers_that_are_not_finite_in_the_data_are_an_error(task):
+    before = task.model.get_weights()
+    broken = TRAIN.map(lambda images, labels: (images + float("nan"), labels))
+    with pytest.raises(RuntimeError, match="look for values in the data"):
+        run(task, Stage("all", 5, 0.01), train=broken)
+    with pytest.raises(RuntimeError, match="look for values in the data"):
+        run(task, Stage("all", 5, STILL), valid=broken)
+    assert_same(task.model.get_weights(), before)
+
+
+@pytest.mark.parametrize("name", ["train", "valid"])
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        (None, "know their number"),
+        (iter([]), "know their number"),
+        (TRAIN.repeat(), "know their number"),
+        (TRAIN.filter(lambda images, labels: True), "know their number"),
+        (TRAIN.take(0), "has no batch"),
+    ],
+)
+def test_data_without_batches_or_a_number_of_them_are_refused_before_the_work(task, name, batches, message):
+    with pytest.raises(ValueError, match=f"{name}.*{message}|{name} {message}"):
+        run(task, Stage("head", 1, 0.01), **{name: batches})
+    assert task.model.optimizer is None
+
+
+def test_stages_are_checked_before_the_work(task):
+    with pytest.raises(ValueError, match="at least one stage"):
+        run(task)
+    with pytest.raises(ValueError, match="stage"):
+        run(task, Stage("head", 1, 0.01), Stage("stride32", 1, 0.01))
+    assert task.model.optimizer is None
+
+
+def test_batches_of_keras_serve_as_well(task):
+    class Batches(keras.utils.PyDataset):
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return np.full((3, 16, 16, 3), float(index)), np.arange(3)
+
+    history = run(task, Stage("head", 1, 0.01), train=Batches(), valid=Batches())
+    assert len(history.rows) == 1
