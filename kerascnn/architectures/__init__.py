@@ -51,4 +51,4 @@ def backbone(
     if not names or not set(names) <= set(known):
         raise ValueError(f"strides must be some of {', '.join(known)} of {name}. Received: strides={strides}.")
     outputs = {stride: headless.get_layer(stride).output for stride in names}
-    return keras.Model(headless.inputs, outputs, name=f"{name}_backbone")
+    return keras.Model(headless.input, outputs, name=f"{name}_backbone")

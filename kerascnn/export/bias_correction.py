@@ -57,7 +57,7 @@ def _measure_shifts(model: keras.Model, chosen: list[layers.Layer], pictures: np
     errors = [rounding_error(layer.get_weights()[0], _channel_axis(layer)) for layer in chosen]
     totals = [np.zeros(layer.output.shape[-1], np.float32) for layer in chosen]
     for start in range(0, len(pictures), BATCH_SIZE):
-        activations = inputs(pictures[start : start + BATCH_SIZE], training=False)
+        activations = inputs([pictures[start : start + BATCH_SIZE]], training=False)
         activations = activations if isinstance(activations, list) else [activations]
         for total, layer, error, activation in zip(totals, chosen, errors, activations, strict=True):
             response = keras.ops.convert_to_numpy(_convolve(layer, activation, error))

@@ -13,7 +13,7 @@ from kerascnn.export.golden import write_golden
 from kerascnn.export.metadata import LABELS_FILE
 from kerascnn.export.parity import BUDGETS, Reference, compare, missed_budget, time_files
 from kerascnn.export.run_folder import new_run_folder
-from kerascnn.export.saved_model import write_saved_model
+from kerascnn.export.saved_model import SIGNATURES, write_saved_model
 from kerascnn.export.tflite import convert
 from kerascnn.tasks.task import Task
 
@@ -113,7 +113,7 @@ def _write_saved_model(task: Task, path: Path, reference: Reference) -> None:
     write_saved_model(task, path)
     images = reference.images[:PROOF_PICTURES]
     signatures = tf.saved_model.load(str(path)).signatures
-    for name, dtype in (("serving_default", tf.float32), ("uint8", tf.uint8)):
+    for name, dtype in SIGNATURES.items():
         outputs = signatures[name](image=tf.constant(images, dtype))
         for output, expected in reference.outputs.items():
             _prove(f"{path.name}, signature {name}", outputs[output].numpy(), expected[:PROOF_PICTURES])

@@ -28,7 +28,6 @@ from kerascnn.tasks.task import Task
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
 CALIBRATION_PICTURES = 200  # "a few hundred", as the converter's documentation asks for
-QUANTIZED_LAYERS = (keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 DYNAMIC_OPERATORS = (TFLOperationName.CONV_2D, TFLOperationName.FULLY_CONNECTED)
 
 
@@ -50,23 +49,21 @@ def convert(task: Task, calibration: Iterable[tuple[np.ndarray, np.ndarray]]) ->
             is no picture to calibrate with.
     """
     pictures = _calibration_pictures(calibration)
-    files = {
-        "float32": _convert(task),
-        "float16": _convert(task, _to_float16),
-        "int8": _convert(
-            _corrected(task, pictures, *QUANTIZED_LAYERS), lambda converter: _to_int8(converter, pictures)
-        ),
-        "dynamic": _quantize_dynamic(_convert(_corrected(task, pictures, keras.layers.Conv2D))),
-    }
+    with _saved_model(task) as path:
+        files = {"float32": _convert(path, task.model), "float16": _convert(path, task.model, _to_float16)}
+    with _saved_model(_corrected(task, pictures, keras.layers.Conv2D)) as path:
+        files["dynamic"] = _quantize_dynamic(_convert(path, task.model))
+    with _saved_model(_corrected(task, pictures, keras.layers.Conv2D, keras.layers.DepthwiseConv2D)) as path:
+        files["int8"] = _convert(path, task.model, lambda converter: _to_int8(converter, pictures))
     return {
         precision: add_metadata(
-            files[precision],
+            content,
             name=task.model.name,
             description=f"{task.name}, {precision}",
             classes=task.classes,
             labels=task.output_labels,
         )
-        for precision in PRECISIONS
+        for precision, content in files.items()
     }
 
 
@@ -74,17 +71,24 @@ def _corrected(task: Task, pictures: np.ndarray, *kinds: type[keras.layers.Layer
     return dataclasses.replace(task, model=correct_bias(task.model, pictures, kinds))
 
 
-def _convert(task: Task, configure: Callable[[tf.lite.TFLiteConverter], None] = lambda converter: None) -> bytes:
+@contextlib.contextmanager
+def _saved_model(task: Task) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "saved_model"
-        write_saved_model(task, path, batch_size=1)
-        converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=["serving_default"])
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        configure(converter)
-        content = _run(converter, task.model)
+        write_saved_model(task, path, batch_size=1, signatures=["serving_default"])
+        yield path
+
+
+def _convert(
+    path: Path, model: keras.Model, configure: Callable[[tf.lite.TFLiteConverter], None] = lambda converter: None
+) -> bytes:
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=["serving_default"])
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    configure(converter)
+    content = _run(converter, model)
     custom = custom_operators(content)
     if custom:
-        raise ValueError(f"{task.model.name} needs operators that are not builtin ones of TFLite: {', '.join(custom)}.")
+        raise ValueError(f"{model.name} needs operators that are not builtin ones of TFLite: {', '.join(custom)}.")
     return content
 
 

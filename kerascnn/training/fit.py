@@ -54,12 +54,13 @@ def fit(
 
     Args:
         task: whose model is trained.
-        train: batches of (pictures, targets) that know their number, for example of `kerascnn.data.pipeline`.
+        train: batches of (pictures, targets) that know their number, in the order to train in, for example of
+            `kerascnn.data.pipeline`.
         valid: such batches to choose the best epoch on.
         stages: for example of `transfer` or `from_scratch`.
         class_weight: weight of each class in the loss, as Keras takes it.
         callbacks: further Keras callbacks.
-        verbose: as Keras takes it.
+        verbose: as Keras takes it; `auto` shows bars on a terminal and in a notebook, elsewhere a line an epoch.
 
     Returns:
         The history. No absolute times are in it: the same seed gives the same history.
@@ -104,6 +105,7 @@ def _run(task, train, valid, stage, history, best, class_weight, callbacks, verb
         task.model.fit(
             train,
             validation_data=valid,
+            shuffle=False,  # the batches come shuffled; with True, Keras warns that it cannot shuffle a tf.data.Dataset
             epochs=stage.epochs,
             class_weight=None if class_weight is None else dict(class_weight),
             callbacks=[recorder, keras.callbacks.TerminateOnNaN(), *callbacks],

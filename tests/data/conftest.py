@@ -45,7 +45,7 @@ def chunk():
 
 @pytest.fixture(scope="session")
 def encode_png(chunk):
-    """A function of (height, width, values in a pixel) integers and a bit depth to a PNG file, with chunks before IDAT."""
+    """A function of integers (height, width, values in a pixel) and a bit depth to a PNG file."""
     color_types = {1: 0, 2: 4, 3: 2, 4: 6}  # grey, grey and alpha, RGB, RGBA
 
     def write(pixels, bit_depth, before=b""):

@@ -7,6 +7,7 @@ from conftest import CLASSES, make_pictures
 from mediapipe.tasks.python import BaseOptions
 from mediapipe.tasks.python.vision import ImageClassifier, ImageClassifierOptions
 
+from kerascnn.data.pipeline import resize
 from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.export.tflite import PRECISIONS
 
@@ -26,8 +27,6 @@ def test_image_classifier_opens_the_file_and_gives_our_answers(files, precision)
 
 
 def test_image_classifier_stretches_pictures_as_our_pipeline_does(files):
-    from kerascnn.data.pipeline import resize
-
     pictures, _ = make_pictures(6, seed=3)
     large = np.stack([np.asarray(resize(picture, (150, 90))) for picture in pictures])
     small = np.stack([np.asarray(resize(picture, (40, 48))) for picture in large])

@@ -1,0 +1,39 @@
+"""The scripts are run as users run them: in a process of their own, in a folder of their own."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+PIPELINES = Path(__file__).parents[2] / "pipelines"
+
+Run = Callable[..., subprocess.CompletedProcess]
+
+
+@pytest.fixture(scope="session")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the scripts are run in."""
+    return tmp_path_factory.mktemp("workplace")
+
+
+@pytest.fixture(scope="session")
+def run(workplace: Path) -> Run:
+    """Run a script with arguments: `run("finetune.py", "--smoke")`."""
+    environment = os.environ | {"TFDS_DATA_DIR": str(workplace / "tfds"), "COLUMNS": "200", "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+    def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
+        command = [sys.executable, str(PIPELINES / script), *map(str, arguments)]
+        return subprocess.run(command, cwd=workplace, env=environment, capture_output=True, text=True, timeout=600)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def smoke_run(run: Run, workplace: Path) -> Path:
+    """The run folder of `finetune.py --smoke`."""
+    outcome = run("finetune.py", "--smoke")
+    assert outcome.returncode == 0, outcome.stderr
+    return workplace / "saved_models" / "smoke"
