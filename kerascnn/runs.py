@@ -88,7 +88,12 @@ def write_run(
         }
         valid = answers["validation"]
         table = write_exports(
-            task, folder, valid, calibration=pipeline(source.train, task), keep_over_budget=keep_over_budget
+            task,
+            folder,
+            valid,
+            # Shuffled, or the first few hundred pictures would be of the first few classes.
+            calibration=pipeline(source.train, task, seed=facts.seed),
+            keep_over_budget=keep_over_budget,
         )
         card = {
             "kerascnn": version("kerascnn"),

@@ -74,7 +74,7 @@ def mobilenet_v2(
             x = _inverted_residual(
                 x,
                 expansion,
-                # The official weights truncate before they round; it matters for alpha 0.35 and 1.3.
+                # The official networks truncate before they round; it matters for widths between theirs, such as 0.42.
                 filters=_round_filters(int(filters * alpha)),
                 strides=first_stride if repeat == 0 else 1,
                 name=f"block_{block}" if block else "expanded_conv",

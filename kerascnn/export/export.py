@@ -65,7 +65,7 @@ def write_exports(
         task: what to export.
         folder: an existing folder.
         reference: the Keras model's answers on the validation split.
-        calibration: batches of (pictures, targets) of the training data, not augmented, for the int8 file.
+        calibration: shuffled batches of (pictures, targets) of the training data, not augmented, for the 8-bit files.
         keep_over_budget: writes a file that misses its budget all the same; its row still says so.
 
     Returns:

@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from kerascnn.tasks.task import Task
 
-
 SIGNATURES = {"serving_default": "float32", "uint8": "uint8"}
 
 

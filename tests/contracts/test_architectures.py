@@ -15,7 +15,7 @@ from kerascnn.architectures import CLASSIFIERS, backbone, build
 SIZE = (97, 81)  # odd and not square, and large enough for every network of the table
 NUM_CLASSES = 3
 OPTIONS = {"mobilenet_v2": {"alpha": 0.35}}
-STEPS = 10
+STEPS = 6
 
 
 @pytest.fixture(scope="module", params=list(CLASSIFIERS))

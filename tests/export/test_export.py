@@ -6,12 +6,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import CLASSES, make_pictures
 from PIL import Image
 
 from kerascnn.export import PRECISIONS, TFLiteModel, export
 from kerascnn.export import export as export_module
 from kerascnn.export.parity import Budget
+from tests.export.conftest import CLASSES, make_pictures
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
-from conftest import make_pictures
 
 from kerascnn.export.flatbuffer import ALIGNMENT, custom_operators, operator_counts, pack, unpack
 from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.export.tflite import PRECISIONS
+from tests.export.conftest import make_pictures
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

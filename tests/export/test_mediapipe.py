@@ -3,13 +3,13 @@
 import mediapipe as mp
 import numpy as np
 import pytest
-from conftest import CLASSES, make_pictures
 from mediapipe.tasks.python import BaseOptions
 from mediapipe.tasks.python.vision import ImageClassifier, ImageClassifierOptions
 
 from kerascnn.data.pipeline import resize
 from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.export.tflite import PRECISIONS
+from tests.export.conftest import CLASSES, make_pictures
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

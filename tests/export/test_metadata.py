@@ -4,12 +4,12 @@ import io
 import zipfile
 
 import pytest
-from conftest import CLASSES
 from mediapipe.tasks.metadata import metadata_schema_py_generated as metadata_schema
 
 from kerascnn.export.flatbuffer import unpack
 from kerascnn.export.metadata import add_metadata
 from kerascnn.export.tflite import PRECISIONS
+from tests.export.conftest import CLASSES
 
 
 def read_metadata(content: bytes) -> metadata_schema.ModelMetadataT:

@@ -3,11 +3,11 @@
 import keras
 import numpy as np
 import pytest
-from conftest import SIZE, make_pictures
 
 from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.export.tflite import PRECISIONS, convert
 from kerascnn.tasks import ClassificationTask
+from tests.export.conftest import SIZE, make_pictures
 
 
 def test_inputs_and_outputs_have_the_types_that_clients_take(files):

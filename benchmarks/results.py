@@ -1,0 +1,112 @@
+"""Make the README's results again: ants against bees, fine-tuned with three seeds, every exported file measured.
+
+    KERASCNN_DATA=data python benchmarks/results.py --json results.json
+
+`$KERASCNN_DATA/hymenoptera` is the data set of PyTorch's transfer learning tutorial. Ten minutes on two cores; --quick
+takes one seed and one epoch a stage.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import mediapipe as mp
+import numpy as np
+import tyro
+from mediapipe.tasks.python import BaseOptions
+from mediapipe.tasks.python.vision import ImageClassifier, ImageClassifierOptions
+from rich.console import Console
+from rich.table import Table
+
+from kerascnn.data import folder, pipeline
+from kerascnn.export import PRECISIONS, TFLiteModel, tflite_name
+from kerascnn.runs import open_run
+
+FINETUNE = Path(__file__).parents[1] / "pipelines" / "finetune.py"
+COLUMNS = ("accuracy", "agreement", "max_difference", "size", "latency", "mediapipe")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Fine-tune on hymenoptera and measure every exported file."""
+
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """One run each."""
+    json: Path | None = None
+    """Where to write the rows."""
+    quick: bool = False
+    """One seed and one epoch a stage."""
+
+
+def main(config: Config) -> None:
+    """Run, measure, print."""
+    data = os.environ.get("KERASCNN_DATA")
+    if data is None:
+        sys.exit("Set KERASCNN_DATA to a folder that holds hymenoptera/{train,val}/{ants,bees}.")
+    seeds = config.seeds[:1] if config.quick else config.seeds
+    with tempfile.TemporaryDirectory() as work:
+        rows = [row for seed in seeds for row in measure(Path(data) / "hymenoptera", Path(work), seed, config.quick)]
+    print_table(rows)
+    if config.json is not None:
+        config.json.write_text(json.dumps({"machine": platform.platform(), "rows": rows}, indent=2) + "\n")
+
+
+def measure(photos: Path, work: Path, seed: int, quick: bool) -> list[dict]:
+    """Fine-tune with one seed and give a row for each exported file; sizes and latencies are relative to float32."""
+    run = work / f"seed{seed}"
+    epochs = ("--head-epochs", "1", "--fine-tune-epochs", "1") if quick else ()
+    command = (
+        sys.executable, FINETUNE, "--data", photos, "--weights", "stanford_dogs", "--image-size", "160", "160",
+        "--seed", seed, "--output", run, "--keep-over-budget", *epochs,
+    )  # fmt: skip
+    subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
+    task, card, _ = open_run(run)
+    split = folder(photos).valid
+    images = np.concatenate([batch for batch, _ in pipeline(split, task).as_numpy_iterator()])
+    originals = [split.read(np.int64(index))["image"].numpy() for index in range(len(split))]
+    reference = card["export"]["float32"]
+    rows = []
+    for precision in PRECISIONS:
+        row = card["export"][precision]
+        ours = TFLiteModel((run / tflite_name(precision)).read_bytes()).predict(images)["probabilities"].argmax(-1)
+        theirs = ask_mediapipe(run / tflite_name(precision), originals, task.classes)
+        rows.append(
+            {"seed": seed, "file": precision, "passed": row["passed"]}
+            | {key: row[key] for key in ("accuracy", "agreement", "max_difference", "bytes", "latency_ms")}
+            | {
+                "size": row["bytes"] / reference["bytes"],
+                "latency": row["latency_ms"] / reference["latency_ms"],
+                "mediapipe": float(np.mean(ours == theirs)),
+            }
+        )
+    return rows
+
+
+def ask_mediapipe(path: Path, pictures: list[np.ndarray], classes: tuple[str, ...]) -> np.ndarray:
+    """Classify pictures of any size with MediaPipe's ImageClassifier, which does its own resizing: (N,) class ids."""
+    options = ImageClassifierOptions(BaseOptions(model_asset_path=str(path)), max_results=1)
+    with ImageClassifier.create_from_options(options) as classifier:
+        answers = [classifier.classify(mp.Image(mp.ImageFormat.SRGB, picture)) for picture in pictures]
+    names = [answer.classifications[0].categories[0].category_name for answer in answers]
+    return np.array([classes.index(name) for name in names])
+
+
+def print_table(rows: list[dict]) -> None:
+    """Print a line for each file: mean and deviation over the seeds."""
+    table = Table(title=f"hymenoptera, {len({row['seed'] for row in rows})} seeds", title_justify="left")
+    for heading in ("file", *COLUMNS):
+        table.add_column(heading)
+    for precision in PRECISIONS:
+        of_file = [row for row in rows if row["file"] == precision]
+        values = {column: np.array([row[column] for row in of_file]) for column in COLUMNS}
+        table.add_row(precision, *(f"{value.mean():.4g} ± {value.std():.2g}" for value in values.values()))
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))

@@ -1,0 +1,188 @@
+"""TensorFlow Datasets: the embedded data set and toy builders, prepared in a temporary folder without a network."""
+
+import io
+import socket
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import tensorflow_datasets as tfds
+from PIL import Image, ImageOps
+
+from kerascnn.data import open_source, scenes_source, tfds_source
+from kerascnn.data.scenes import CLASSES, render_scene
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the network was touched"))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("the network was touched"))
+
+
+@pytest.fixture(scope="module")
+def data_dir(tmp_path_factory):
+    return str(tmp_path_factory.mktemp("tfds"))
+
+
+@pytest.fixture(scope="module")
+def tiny(data_dir):
+    return scenes_source("tiny", data_dir=data_dir)
+
+
+class Toy(tfds.core.GeneratorBasedBuilder):
+    """Four-pixel pictures; each subclass says which splits there are, with which labels."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    SKIP_REGISTERING = True
+    LABEL = tfds.features.ClassLabel(names=["ants", "bees"])
+    SPLITS = {}  # noqa: RUF012 - read only
+
+    def _info(self):
+        features = {"image": tfds.features.Image(shape=(None, None, 3)), "label": self.LABEL}
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _split_generators(self, dl_manager):
+        return {name: self._generate_examples(labels) for name, labels in self.SPLITS.items()}
+
+    def _generate_examples(self, labels):
+        for number, label in enumerate(labels):
+            yield number, {"image": np.full((2, 2, 3), number, np.uint8), "label": label}
+
+
+class ToyTrainOnly(Toy):
+    SPLITS = {"train": [0, 1] * 10}  # noqa: RUF012
+
+
+class ToyHiddenTest(Toy):
+    SPLITS = {"train": [0, 1] * 10, "validation": [0, 1], "test": [-1, -1]}  # noqa: RUF012
+
+
+class ToyWithoutTrain(Toy):
+    SPLITS = {"test": [0, 1]}  # noqa: RUF012
+
+
+class ToyWithoutLabel(Toy):
+    LABEL = tfds.features.Scalar(np.int64)
+    SPLITS = {"train": [0, 1]}  # noqa: RUF012
+
+
+class ToyMissingClass(Toy):
+    SPLITS = {"train": [0, 1] * 2, "validation": [0]}  # noqa: RUF012
+
+
+class ToyFiles(Toy):
+    """The files in `FILES`, as they are."""
+
+    FILES = []  # noqa: RUF012
+    SPLITS = {"train": [0, 1] * 4, "validation": [0, 1]}  # noqa: RUF012
+
+    def _generate_examples(self, labels):
+        for number, label in enumerate(labels):
+            yield number, {"image": io.BytesIO(self.FILES[number % len(self.FILES)]), "label": label}
+
+
+@pytest.fixture
+def toy(data_dir, monkeypatch):
+    """A function that opens a toy builder by name, as if it were one of TensorFlow Datasets' own."""
+
+    def open_toy(builder, **options):
+        monkeypatch.setattr(tfds, "builder", lambda _, data_dir: builder(data_dir=data_dir))
+        return tfds_source("toy", data_dir=data_dir, **options)
+
+    return open_toy
+
+
+def test_tiny_scenes_have_their_splits_and_classes(tiny):
+    assert tiny.name == "scenes/tiny"
+    assert tiny.classes == tuple(CLASSES)
+    assert {name: len(split) for name, split in tiny.splits.items()} == {"train": 80, "validation": 40, "test": 40}
+    assert tiny.set_aside == () and tiny.duplicates_across_splits() == []
+
+
+def test_tiny_scenes_are_the_rendered_ones(tiny):
+    # tfds shuffles what it writes, so that a picture is looked for among all of its split. JPEG costs a little.
+    rendered = np.stack([render_scene(0, index, "validation")["image"] for index in range(40)]).astype(int)
+    found = []
+    for index in range(3):
+        sample = tiny.valid.read(tf.constant(index, tf.int64))
+        distances = np.abs(rendered - sample["image"].numpy()).mean(axis=(1, 2, 3))
+        assert distances.min() < 4
+        assert sample["label"] == render_scene(0, int(distances.argmin()), "validation")["label"]
+        found.append(int(distances.argmin()))
+    assert len(set(found)) == 3
+
+
+def test_opened_again_it_is_the_same(tiny, data_dir):
+    assert scenes_source("tiny", data_dir=data_dir).fingerprint == tiny.fingerprint
+
+
+def test_open_source_reads_where_tfds_keeps_its_data(tiny, data_dir, monkeypatch):
+    # The variable TFDS_DATA_DIR is read into this constant when tfds is imported.
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", data_dir)
+    monkeypatch.setattr(tfds.core.DatasetBuilder, "_download_and_prepare", lambda *_, **__: pytest.fail("made anew"))
+    assert open_source("scenes/tiny").fingerprint == tiny.fingerprint
+
+
+@pytest.mark.parametrize("spec", ["scenes/huge", "scenes/tiny/1"])
+def test_an_unknown_config_answers_with_the_known_ones(spec):
+    with pytest.raises(ValueError, match="full, tiny"):
+        open_source(spec)
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(ValueError, match="no data set no_such_data_set"):
+        open_source("tfds:no_such_data_set")
+
+
+def test_without_a_validation_split_a_fifth_of_train_is_taken(toy):
+    source = toy(ToyTrainOnly)
+    assert source.classes == ("ants", "bees")
+    assert source.train.count(2).tolist() == [8, 8] and source.valid.count(2).tolist() == [2, 2]
+    assert source.test is None
+    assert sorted([*source.train.names, *source.valid.names]) == sorted(f"train/{number}" for number in range(20))
+    assert toy(ToyTrainOnly, seed=1).valid.names != source.valid.names
+
+
+def test_a_test_split_without_labels_is_left_out(toy):
+    source = toy(ToyHiddenTest)
+    assert {name: len(split) for name, split in source.splits.items()} == {"train": 20, "validation": 2}
+
+
+def test_a_data_set_without_class_labels_is_refused(toy):
+    with pytest.raises(ValueError, match=r"must have an image and a class label. It has image, label"):
+        toy(ToyWithoutLabel)
+
+
+def test_a_data_set_without_a_train_split_is_refused(toy):
+    with pytest.raises(ValueError, match=r"must have a train split. It has test"):
+        toy(ToyWithoutTrain)
+
+
+def test_a_class_that_a_split_lacks_is_refused(toy):
+    with pytest.raises(ValueError, match="bees in its validation split"):
+        toy(ToyMissingClass)
+
+
+@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "GIF", "BMP", "TIFF"])
+def test_stored_pictures_are_read_as_pillow_reads_them(tmp_path, toy, encode, monkeypatch, picture_format):
+    # Dark pictures, so that the uncompressed formats end in zeros, which must survive the way into the graph.
+    black = io.BytesIO()
+    Image.new("RGB", (5, 4)).save(black, picture_format)
+    files = [encode(picture_format, size=(4, 5)), black.getvalue()]
+    monkeypatch.setattr(ToyFiles, "FILES", files)
+    monkeypatch.setattr(ToyFiles, "name", f"toy_{picture_format.lower()}")
+    split = toy(ToyFiles).train
+    expected = {
+        np.asarray(ImageOps.exif_transpose(Image.open(io.BytesIO(data))).convert("RGB")).tobytes() for data in files
+    }
+    assert {split.read(tf.constant(index, tf.int64))["image"].numpy().tobytes() for index in range(8)} == expected
+
+
+def test_a_bad_picture_is_set_aside_with_its_place(toy, encode, monkeypatch):
+    good = [encode(size=(4, 5), seed=seed) for seed in range(8)]
+    monkeypatch.setattr(ToyFiles, "FILES", [*good[:5], good[5][:-30], *good[6:]])
+    monkeypatch.setattr(ToyFiles, "name", "toy_damaged")
+    source = toy(ToyFiles)
+    assert len(source.train) == 7
+    assert len(source.set_aside) == 1
+    assert source.set_aside[0].path.startswith("train/") and source.set_aside[0].reason.startswith("damaged")
