@@ -33,7 +33,7 @@ def run_script(main: Callable[[Config], int], config: Config) -> int:
         logger.propagate = False  # absl would say everything once more
     try:
         return main(config)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         Console(stderr=True).print("Error:", str(error), style="red", highlight=False, markup=False)
         return USAGE_ERROR
     except KeyboardInterrupt:

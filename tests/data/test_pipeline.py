@@ -150,13 +150,12 @@ def test_targets_may_be_a_dict_of_outputs():
 
 
 def stretch_naively(image, height, width):
-    """Bilinear sampling at pixel centres, one output pixel at a time."""
+    """Bilinear sampling with the first pixel held in place, one output pixel at a time."""
     rows, columns = image.shape[:2]
     stretched = np.zeros((height, width, 3))
     for row in range(height):
         for column in range(width):
-            y = np.clip((row + 0.5) * rows / height - 0.5, 0, rows - 1)
-            x = np.clip((column + 0.5) * columns / width - 0.5, 0, columns - 1)
+            y, x = row * rows / height, column * columns / width
             top, left = int(y), int(x)
             below, right = min(top + 1, rows - 1), min(left + 1, columns - 1)
             above = image[top, left] * (1 - (x - left)) + image[top, right] * (x - left)
