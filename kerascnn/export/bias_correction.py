@@ -53,11 +53,11 @@ def rounding_error(kernel: np.ndarray, channel_axis: int) -> np.ndarray:
 
 def _measure_shifts(model: keras.Model, chosen: list[layers.Layer], pictures: np.ndarray) -> list[np.ndarray]:
     """Average the response to the rounding error over pictures and places: (channels,) for each layer."""
-    inputs = keras.Model(model.inputs, [layer.input for layer in chosen])
+    inputs = keras.Model(model.input, [layer.input for layer in chosen])
     errors = [rounding_error(layer.get_weights()[0], _channel_axis(layer)) for layer in chosen]
     totals = [np.zeros(layer.output.shape[-1], np.float32) for layer in chosen]
     for start in range(0, len(pictures), BATCH_SIZE):
-        activations = inputs([pictures[start : start + BATCH_SIZE]], training=False)
+        activations = inputs(pictures[start : start + BATCH_SIZE], training=False)
         activations = activations if isinstance(activations, list) else [activations]
         for total, layer, error, activation in zip(totals, chosen, errors, activations, strict=True):
             response = keras.ops.convert_to_numpy(_convolve(layer, activation, error))

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -60,7 +61,7 @@ def fit(
         stages: for example of `transfer` or `from_scratch`.
         class_weight: weight of each class in the loss, as Keras takes it.
         callbacks: further Keras callbacks.
-        verbose: as Keras takes it; `auto` shows bars on a terminal and in a notebook, elsewhere a line an epoch.
+        verbose: as Keras takes it; `auto` shows bars on a terminal, and elsewhere a line an epoch.
 
     Returns:
         The history. No absolute times are in it: the same seed gives the same history.
@@ -76,8 +77,15 @@ def fit(
     for name, batches in (("train", train), ("valid", valid)):
         _check_batches(name, batches)
     history, best = History(), _Best(task.model.get_weights())
+    options = {
+        "x": train,
+        "validation_data": valid,
+        "class_weight": None if class_weight is None else dict(class_weight),
+        "shuffle": False,  # the batches come shuffled; with True, Keras warns that it cannot shuffle a tf.data.Dataset
+        "verbose": (1 if sys.stdout.isatty() else 2) if verbose == "auto" else verbose,
+    }
     for stage in stages:
-        _run(task, train, valid, stage, history, best, class_weight, [*callbacks], verbose)
+        _run(task, stage, history, best, options | {"callbacks": [*callbacks]})
         if history.interrupted:
             break
     return history
@@ -95,22 +103,16 @@ def _check_batches(name: str, batches: Any) -> None:
         raise ValueError(f"{name} has no batch. Received: {name}={batches!r}.")
 
 
-def _run(task, train, valid, stage, history, best, class_weight, callbacks, verbose) -> None:
+def _run(task: Task, stage: Stage, history: History, best: "_Best", options: dict[str, Any]) -> None:
+    """Run one stage; `options` are those of `model.fit` that all stages share."""
     frozen = freeze(task.model, stage)
     before = _fingerprint(frozen)
-    task.compile(make_optimizer(stage, steps_per_epoch=len(train)))
+    task.compile(make_optimizer(stage, steps_per_epoch=len(options["x"])))
     recorder = _Recorder(stage, task.monitor, history, best)
     logger.info("Stage %s: up to %d epochs, %s trains.", stage.name, stage.epochs, stage.trainable)
     try:
-        task.model.fit(
-            train,
-            validation_data=valid,
-            shuffle=False,  # the batches come shuffled; with True, Keras warns that it cannot shuffle a tf.data.Dataset
-            epochs=stage.epochs,
-            class_weight=None if class_weight is None else dict(class_weight),
-            callbacks=[recorder, keras.callbacks.TerminateOnNaN(), *callbacks],
-            verbose=verbose,
-        )
+        callbacks = [recorder, keras.callbacks.TerminateOnNaN(), *options["callbacks"]]
+        task.model.fit(**options | {"epochs": stage.epochs, "callbacks": callbacks})
     except KeyboardInterrupt:
         history.interrupted = True
         logger.warning("Interrupted: the weights of the best epoch so far are kept.")
