@@ -87,7 +87,7 @@ def write_html(
         card=card,
         tiles=[_accuracy_tile(split) for split in splits] + _file_tiles(card.get("export", {})),
         splits=splits,
-        history_plot=Markup(plot_history(history)) if history else None,
+        history_plot=Markup(plot_history(history, best_epoch=card.get("best_epoch"))) if history else None,
         mistakes=[(mistake, _data_url(mistake.picture)) for mistake in worst[:MAX_MISTAKES]],
         num_mistakes=len(mistakes),
         set_aside=_by_reason(card["data"].get("set_aside", [])),

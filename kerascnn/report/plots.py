@@ -53,7 +53,7 @@ MAX_TICKS = 12
 MAX_NAME_LENGTH = 18
 
 
-def plot_history(rows: Sequence[Mapping[str, Any]], *, monitor: str = "val_loss") -> str:
+def plot_history(rows: Sequence[Mapping[str, Any]], *, best_epoch: int | None = None) -> str:
     """Plot loss and accuracy against the epoch, over all stages of a run.
 
     Stage boundaries are dashed and the stages named; the best epoch is circled.
@@ -61,8 +61,7 @@ def plot_history(rows: Sequence[Mapping[str, Any]], *, monitor: str = "val_loss"
     Args:
         rows: One mapping per epoch, in order, with the keys stage (str), epoch (int, 1-based over the whole run), loss,
             accuracy, val_loss and val_accuracy (accuracies 0..1). Where a value is NaN or None the curve has a gap.
-        monitor: What the best epoch is best in, by default what `fit` keeps the weights by. The lowest wins if it ends
-            in "loss", else the highest; the first of equals counts.
+        best_epoch: The epoch whose weights the model has; None, or one that is not in the rows, circles nothing.
 
     Returns:
         An `<svg>` element.
@@ -72,7 +71,7 @@ def plot_history(rows: Sequence[Mapping[str, Any]], *, monitor: str = "val_loss"
     """
     if not rows:
         raise ValueError("rows must hold at least one epoch. Received none.")
-    best = _best_row(rows, monitor)
+    best = next((row for row in rows if row["epoch"] == best_epoch), None)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
         loss, accuracy = figure.subplots(2, 1, sharex=True)
@@ -126,13 +125,6 @@ def plot_confusion(matrix: np.ndarray | Sequence[Sequence[int]], classes: Sequen
             bar = figure.colorbar(image, ax=axes, format=PercentFormatter(xmax=1), shrink=0.6, aspect=30)
             bar.outline.set_visible(False)
         return _svg(figure)
-
-
-def _best_row(rows: Sequence[Mapping[str, Any]], monitor: str) -> Mapping[str, Any] | None:
-    """Return the row with the best `monitor`, or None where no row holds a number for it."""
-    measured = [row for row in rows if math.isfinite(_number(row.get(monitor)))]
-    choose = min if monitor.endswith("loss") else max
-    return choose(measured, key=lambda row: row[monitor], default=None)
 
 
 def _draw_curves(axes: Axes, rows: Sequence[Mapping[str, Any]], key: str, best: Mapping[str, Any] | None) -> None:

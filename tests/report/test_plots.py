@@ -27,16 +27,14 @@ def _texts(svg):
 
 
 def test_history_names_panels_stages_curves_and_the_best_epoch():
-    texts = _texts(plot_history(_rows()))
+    texts = _texts(plot_history(_rows(), best_epoch=4))
     assert {"Loss", "Accuracy", "head", "fine_tune", "training", "validation", "epoch"} <= set(texts)
     assert "circled: epoch 4, the best" in texts
 
 
-def test_best_epoch_is_the_first_of_equals_and_follows_the_monitor():
-    rows = _rows(val_loss=(0.9, 0.3, 0.4, 0.3, 0.35))
-    assert "circled: epoch 2, the best" in _texts(plot_history(rows))
-    rows[4]["val_accuracy"] = 0.9
-    assert "circled: epoch 5, the best" in _texts(plot_history(rows, monitor="val_accuracy"))
+@pytest.mark.parametrize("best_epoch", [None, 0, 6])
+def test_no_epoch_is_circled_where_none_of_the_rows_is_the_best(best_epoch):
+    assert not any("circled" in text for text in _texts(plot_history(_rows(), best_epoch=best_epoch)))
 
 
 def test_each_boundary_between_stages_is_dashed_in_both_panels():
@@ -45,11 +43,9 @@ def test_each_boundary_between_stages_is_dashed_in_both_panels():
 
 
 def test_history_of_one_epoch_and_of_a_diverged_run():
-    assert "circled: epoch 1, the best" in _texts(plot_history(_rows(("all",), (0.9,))))
+    assert "circled: epoch 1, the best" in _texts(plot_history(_rows(("all",), (0.9,)), best_epoch=1))
     rows = _rows(val_loss=(0.9, 0.5, float("nan"), None, float("inf")))
-    assert "circled: epoch 2, the best" in _texts(plot_history(rows))
-    nothing = plot_history(_rows(("all",), (float("nan"),)))
-    assert not any("circled" in text for text in _texts(nothing))
+    assert "circled: epoch 2, the best" in _texts(plot_history(rows, best_epoch=2))
 
 
 def test_empty_history_is_refused():
