@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# TensorFlow's C++ side reports its build on every start; warnings and errors stay.
+# Of TensorFlow's C++ side, only warnings and errors.
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
 .PHONY: demo test clean
@@ -16,7 +16,7 @@ test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest
 
 $(VENV)/bin/python:
-	$(PYTHON) -m venv $(VENV)
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/.installed: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --editable .

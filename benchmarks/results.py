@@ -68,7 +68,7 @@ def measure(photos: Path, work: Path, seed: int, quick: bool) -> list[dict]:
     task, card, _ = open_run(run)
     split = folder(photos).valid
     images = np.concatenate([batch for batch, _ in pipeline(split, task).as_numpy_iterator()])
-    originals = [split.read(np.int64(index))["image"].numpy() for index in range(len(split))]
+    originals = [split.picture(index) for index in range(len(split))]
     reference = card["export"]["float32"]
     rows = []
     for precision in PRECISIONS:

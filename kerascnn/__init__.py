@@ -2,7 +2,7 @@
 
 from kerascnn.architectures import backbone, load_weights, mobilenet_v2
 from kerascnn.data import folder, idx, mirror, open_source, pipeline, scenes_source, tfds_source
-from kerascnn.export import TFLiteModel, export
+from kerascnn.export import TFLiteModel
 from kerascnn.results import Classification
 from kerascnn.runs import open_run, write_run
 from kerascnn.tasks import classification, load_task
@@ -16,7 +16,6 @@ __all__ = [
     "TFLiteModel",
     "backbone",
     "classification",
-    "export",
     "fit",
     "folder",
     "from_scratch",

@@ -9,7 +9,7 @@ import logging
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 from os import cpu_count
@@ -18,10 +18,19 @@ from typing import Any
 
 import numpy as np
 
-from kerascnn.data import Source, Split, pipeline
+from kerascnn.data import Source, Split, open_source, pipeline
 from kerascnn.data.sources.source import describe_source
-from kerascnn.export import MODEL_FILE, PRECISIONS, Reference, TFLiteModel, new_run_folder, tflite_name, write_exports
-from kerascnn.report import Mistake, read_card, write_card, write_html
+from kerascnn.export import (
+    MODEL_FILE,
+    PRECISIONS,
+    Reference,
+    TFLiteModel,
+    new_run_folder,
+    save_keras,
+    tflite_name,
+    write_exports,
+)
+from kerascnn.report import MAX_MISTAKES, Mistake, leading_split, read_card, write_card, write_html
 from kerascnn.report.card import write_whole
 from kerascnn.tasks import Task, load_task
 from kerascnn.training import History
@@ -30,6 +39,7 @@ logger = logging.getLogger(__name__)
 
 Batches = Iterable[tuple[np.ndarray, np.ndarray]]
 HISTORY_FILE = "history.csv"
+CARD_VERSION = 1  # rises when a key changes its meaning
 PACKAGES = ("kerascnn", "keras", "tensorflow", "ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 
 
@@ -41,17 +51,17 @@ class RunFacts:
         architecture: name of the network.
         weights: what it started from; None is a random initialisation.
         command: the command that makes the run again.
+        config: every setting of the script, with defaults.
         seed: of the weights, the order and the augmentations.
-        weights_report: what became of each layer when the weights were loaded.
         started: `time.monotonic()` when the run started.
     """
 
     architecture: str
     weights: str | None
     command: str
+    config: Mapping[str, Any]
     seed: int
-    weights_report: Mapping[str, Any] | None = None
-    started: float = field(default_factory=time.monotonic)
+    started: float
 
 
 def write_run(
@@ -67,12 +77,12 @@ def write_run(
     """Measure a trained task on the splits it was not trained on, export it, and write its run folder.
 
     Args:
-        path: the folder; it must not exist, unless `overwrite` is given.
+        path: the folder; it must not exist, unless `overwrite` is given and it is a run folder.
         task: the trained task.
         source: the data it was trained on.
         history: of its training.
         facts: what else the card says.
-        overwrite: replaces a folder that is there, at the end.
+        overwrite: replaces a run folder that is there, at the end.
         keep_over_budget: see `kerascnn.export.write_exports`.
 
     Returns:
@@ -80,47 +90,134 @@ def write_run(
 
     Raises:
         FileExistsError: if there is something at the path.
-        ValueError, RuntimeError: see `kerascnn.export.write_exports`.
+        ValueError, RuntimeError: see `kerascnn.export.write_exports`. What was trained is kept as PATH.incomplete.
     """
+    card = {
+        "kerascnn": version("kerascnn"),
+        "card_version": CARD_VERSION,
+        "task": task.name,
+        "architecture": facts.architecture,
+        "weights": facts.weights,
+        "classes": task.classes,
+        "image_size": task.image_size,
+        "parameters": task.model.count_params(),
+        "command": facts.command,
+        "config": facts.config,
+        "created": _now(),
+        "seed": facts.seed,
+        "interrupted": history.interrupted,
+        "best_epoch": history.best_epoch,
+        "machine": {"processor": _processor(), "cores": cpu_count()},
+        "data": describe_source(source),
+        "weights_report": None if task.weights_report is None else asdict(task.weights_report),
+        "stages": history.stages,
+    }
+    with new_run_folder(path, overwrite=overwrite, keep_incomplete=True) as folder:
+        _write_trained(folder, task, history, card)
+        measured, answers = _export(folder, task, source, facts.seed, keep_over_budget)
+        card |= measured | {"seconds": round(time.monotonic() - facts.started, 1)}
+        _write_report(folder, task, source, history, card, answers)
+    return card
+
+
+def export_run(
+    path: str | Path,
+    run: str | Path,
+    source: Source,
+    command: str,
+    *,
+    overwrite: bool = False,
+    keep_over_budget: bool = False,
+) -> dict[str, Any]:
+    """Measure and export a stored run again.
+
+    Args:
+        path: the run folder to write; it may be `run` itself, with `overwrite`.
+        run: the run folder to read.
+        source: the data to calibrate and measure on.
+        command: the command that does this again.
+        overwrite: replaces a run folder that is there, at the end.
+        keep_over_budget: see `kerascnn.export.write_exports`.
+
+    Returns:
+        The card: that of the run, with new `metrics`, `export` and `versions`, and in `exported` the command, the time
+        and the data of the export.
+
+    Raises:
+        As `write_run` and `open_run`.
+    """
+    task, card, history = open_run(run)
+    started = time.monotonic()
     with new_run_folder(path, overwrite=overwrite) as folder:
-        answers = {
-            name: Reference.of(task, pipeline(split, task)) for name, split in source.splits.items() if name != "train"
-        }
-        valid = answers["validation"]
-        table = write_exports(
-            task,
-            folder,
-            valid,
-            # Shuffled, or the first few hundred pictures would be of the first few classes.
-            calibration=pipeline(source.train, task, seed=facts.seed),
-            keep_over_budget=keep_over_budget,
-        )
-        card = {
-            "kerascnn": version("kerascnn"),
-            "task": task.name,
-            "architecture": facts.architecture,
-            "weights": facts.weights,
-            "classes": task.classes,
-            "image_size": task.image_size,
-            "parameters": task.model.count_params(),
-            "command": facts.command,
-            "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "seed": facts.seed,
-            "interrupted": history.interrupted,
-            "best_epoch": history.best_epoch,
-            "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-            "machine": {"processor": _processor(), "cores": cpu_count()},
-            "data": describe_source(source),
-            "weights_report": facts.weights_report,
-            "stages": history.stages,
-            "metrics": {name: task.evaluate(answer.outputs, answer.targets) for name, answer in answers.items()},
-            "export": table,
-            "seconds": round(time.monotonic() - facts.started, 1),
+        measured, answers = _export(folder, task, source, card["seed"], keep_over_budget)
+        card |= measured | {
+            "exported": {"command": command, "created": _now(), "data": describe_source(source)},
+            "seconds": card.get("seconds", round(time.monotonic() - started, 1)),
         }
         write_whole(folder / HISTORY_FILE, _to_csv(history.rows))
-        write_card(folder, card)
-        write_html(folder, card, history.rows, _mistakes(task, source.valid, valid.outputs))
+        _write_report(folder, task, source, history, card, answers)
     return card
+
+
+def _write_trained(folder: Path, task: Task, history: History, card: Mapping[str, Any]) -> None:
+    """Write what was trained, before anything that may fail: it is enough for `export_run` to go on from."""
+    save_keras(task, folder / MODEL_FILE)
+    write_whole(folder / HISTORY_FILE, _to_csv(history.rows))
+    write_card(folder, card)
+
+
+def _export(
+    folder: Path, task: Task, source: Source, seed: int, keep_over_budget: bool
+) -> tuple[dict[str, Any], dict[str, Reference]]:
+    """Measure and export: the part of the card that follows from it, and the answers to every split but training."""
+    answers = {
+        name: Reference.of(task, pipeline(split, task)) for name, split in source.splits.items() if name != "train"
+    }
+    # Shuffled, or the first few hundred pictures would be of the first few classes.
+    calibration = pipeline(source.train, task, seed=seed)
+    table = write_exports(
+        task, folder, answers["validation"], calibration=calibration, keep_over_budget=keep_over_budget
+    )
+    versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+    metrics = {name: task.evaluate(answer.outputs, answer.targets) for name, answer in answers.items()}
+    return {"versions": versions, "metrics": metrics, "export": table}, answers
+
+
+def _write_report(
+    folder: Path,
+    task: Task,
+    source: Source,
+    history: History,
+    card: Mapping[str, Any],
+    answers: Mapping[str, Reference],
+) -> None:
+    write_card(folder, card)
+    leading = leading_split(answers)
+    mistakes, num_mistakes = _mistakes(task, source.splits[leading], answers[leading].outputs)
+    write_html(folder, card, history.rows, mistakes, num_mistakes=num_mistakes)
+
+
+def open_data(card: Mapping[str, Any], data: str | None = None) -> Source:
+    """Open the data of a run again, or other data for it.
+
+    Args:
+        card: the card of the run.
+        data: as `open_source` takes it; None is what the run was trained on.
+
+    Raises:
+        ValueError: if the data have other classes than the run, or see `open_source`.
+    """
+    source = open_source(data or card["data"]["source"], seed=card["seed"])
+    if list(source.classes) != list(card["classes"]):
+        found, known = (", ".join(classes) for classes in (source.classes, card["classes"]))
+        raise ValueError(f"{source.name} has the classes {found}, and the run knows {known}.")
+    if data is None and source.fingerprint != card["data"]["fingerprint"]:
+        logger.warning(
+            "%s has changed since the run: pictures that it was trained on may be in the validation split now, and "
+            "the accuracy too high.",
+            source.name,
+        )
+    return source
 
 
 def open_run(path: str | Path) -> tuple[Task, dict[str, Any], History]:
@@ -164,27 +261,26 @@ def load_predictor(path: str | Path, task: Task, model: str) -> Callable[[Batche
     return lambda batches: interpreter.predict(np.concatenate([np.asarray(images) for images, _ in batches]))
 
 
-def weights_report(task: Task) -> dict[str, Any] | None:
-    """Give what became of each layer when a task's weights were loaded, for the card."""
-    report = getattr(task, "weights_report", None)
-    return None if report is None else asdict(report)
-
-
-def _mistakes(task: Task, split: Split, outputs: Mapping[str, np.ndarray]) -> list[Mistake]:
-    """Collect the most confident wrong answers, with the pictures as they are stored."""
+def _mistakes(task: Task, split: Split, outputs: Mapping[str, np.ndarray]) -> tuple[list[Mistake], int]:
+    """Collect the most confident wrong answers, with the pictures as they are stored, and count all of them."""
     answers = task.decode(outputs)
     wrong = [index for index, answer in enumerate(answers) if answer.class_id != split.labels[index]]
     wrong.sort(key=lambda index: -answers[index].confidence)
-    return [
+    shown = [
         Mistake(
-            picture=split.read(np.int64(index))["image"].numpy(),
+            picture=split.picture(index),
             true=task.classes[split.labels[index]],
             predicted=answers[index].class_name,
-            confidence=min(answers[index].confidence, 1.0),
+            confidence=min(answers[index].confidence, 1.0),  # softmax may round to a hair above 1
             name=split.names[index],
         )
-        for index in wrong[:24]
+        for index in wrong[:MAX_MISTAKES]
     ]
+    return shown, len(wrong)
+
+
+def _now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 def _to_csv(rows: list[dict[str, Any]]) -> str:

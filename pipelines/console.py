@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+import tyro
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
@@ -16,15 +17,20 @@ from kerascnn.export import PRECISIONS
 from kerascnn.results import Classification
 
 Config = TypeVar("Config")
-USAGE_ERROR = 2  # exit status for input that cannot be used, as argparse has it
 
 
-def run_script(main: Callable[[Config], int], config: Config) -> int:
-    """Run a script's main, with its log on the console, and turn what users can mend into one sentence.
+def run_script(main: Callable[[Config], int], config_class: type[Config], description: str) -> int:
+    """Read the command line, run a script with its log on the console, and say what users can mend in a sentence.
+
+    Args:
+        main: from the config to the exit status.
+        config_class: the dataclass that the command line is made from.
+        description: the script's docstring, which --help shows.
 
     Returns:
-        The exit status: that of `main`, 2 for input that cannot be used, 130 for Ctrl-C.
+        The exit status: that of `main`, 2 for input that cannot be used, 1 for a run that failed, 130 for Ctrl-C.
     """
+    config = tyro.cli(config_class, description=description, config=(tyro.conf.FlagCreatePairsOff,))
     handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False, show_level=False)
     for name in ("kerascnn", "__main__"):
         logger = logging.getLogger(name)
@@ -33,12 +39,19 @@ def run_script(main: Callable[[Config], int], config: Config) -> int:
         logger.propagate = False  # absl would say everything once more
     try:
         return main(config)
-    except (ValueError, OSError, RuntimeError) as error:
-        Console(stderr=True).print("Error:", str(error), style="red", highlight=False, markup=False)
-        return USAGE_ERROR
+    except (ValueError, OSError) as error:
+        _print_error(f"Error: {error}")
+        return 2
+    except RuntimeError as error:
+        _print_error(f"Failed: {error}")
+        return 1
     except KeyboardInterrupt:
-        Console(stderr=True).print("Interrupted: nothing was written.", style="red")
+        _print_error("Interrupted.")
         return 130
+
+
+def _print_error(text: str) -> None:
+    Console(stderr=True).print(text, style="red", highlight=False, markup=False, soft_wrap=True)
 
 
 def run_command() -> str:
@@ -66,22 +79,21 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
     console.print(table)
     for split, metrics in card["metrics"].items():
         console.print(f"{split}: accuracy {metrics['accuracy']:.1%} on {metrics['examples']} pictures")
-    console.print(f"report: {output / 'report.html'}", soft_wrap=True, highlight=False)
-    for row in reversed(card["export"].values()):
-        if (output / row["file"]).exists():
-            console.print(f"for the phone: {output / row['file']}", soft_wrap=True, highlight=False)
-            break
+    plain = {"soft_wrap": True, "highlight": False, "markup": False}
+    console.print(f"report: {output / 'report.html'}", **plain)
+    files = [output / card["export"][precision]["file"] for precision in ("int8", "dynamic", "float16", "float32")]
+    console.print(f"for the phone: {next(file for file in files if file.exists())}", **plain)
     missed = [row for row in card["export"].values() if not row["passed"]]
     for row in missed:
         outcome = "kept all the same" if keep_over_budget else "not written"
-        console.print(f"{row['file']} was {outcome}: {row['reason']}.", style="red", soft_wrap=True)
+        console.print(f"{row['file']} was {outcome}: {row['reason']}.", style="red", **plain)
     return 1 if missed and not keep_over_budget else 0
 
 
 def print_classes(title: str, metrics: Mapping[str, Any]) -> None:
     """Print what a classifier got right, as `summarise_classification` gives it."""
     console = Console()
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("class")
     for heading in ("precision", "recall", "F1", "pictures"):
         table.add_column(heading, justify="right")

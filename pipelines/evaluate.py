@@ -1,6 +1,6 @@
 """Measure a run on a data set: its Keras model, or any of the exported files.
 
-    python pipelines/evaluate.py --run saved_models/photos --data more_photos --model int8
+    python pipelines/evaluate.py --run saved_models/photos --data more_photos --split all --model int8
 
 Prints accuracy and a table by class. The same file on the same validation split gives the accuracy in the run's card.
 """
@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import tyro
+import numpy as np
 from console import print_classes, run_script
 from smoke import smoke_run
 
-from kerascnn.data import open_source, pipeline
-from kerascnn.runs import load_predictor, open_run
+from kerascnn.data import pipeline
+from kerascnn.runs import load_predictor, open_data, open_run
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Config:
     """The run folder."""
     data: str | None = None
     """What to measure on, as finetune.py takes it. By default the data of the run."""
-    split: Literal["train", "validation", "test"] = "validation"
-    """Which split of it."""
+    split: Literal["train", "validation", "test", "all"] = "validation"
+    """Which split of it; all is for a folder of new pictures, which has none."""
     model: Literal["keras", "float32", "float16", "dynamic", "int8"] = "keras"
     """The Keras model or one of the TFLite files."""
     batch_size: int = 32
@@ -43,16 +43,18 @@ def main(config: Config) -> int:
     if config.run is None:
         raise ValueError("Say which run to measure: --run saved_models/NAME.")
     task, card, _ = open_run(config.run)
-    source = open_source(config.data or card["data"]["source"], seed=card["seed"])
-    if source.classes != task.classes:
-        raise ValueError(f"{source.name} has the classes {source.classes}, and the run knows {task.classes}.")
-    if config.split not in source.splits:
+    source = open_data(card, config.data)
+    names = list(source.splits) if config.split == "all" else [config.split]
+    if not set(names) <= set(source.splits):
         raise ValueError(f"{source.name} has the splits {', '.join(source.splits)}. Received: {config.split}.")
-    split = source.splits[config.split]
-    outputs = load_predictor(config.run, task, config.model)(pipeline(split, task, batch_size=config.batch_size))
-    print_classes(f"{config.run}, {config.model}, on {source.name}", task.evaluate(outputs, split.labels))
+    predict = load_predictor(config.run, task, config.model)
+    splits = [source.splits[name] for name in names]
+    answers = [predict(pipeline(split, task, batch_size=config.batch_size)) for split in splits]
+    outputs = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+    metrics = task.evaluate(outputs, np.concatenate([split.labels for split in splits]))
+    print_classes(f"{config.run}, {config.model}, on {source.name}, {config.split}", metrics)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main, tyro.cli(Config, description=__doc__)))
+    sys.exit(run_script(main, Config, __doc__))

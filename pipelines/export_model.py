@@ -10,13 +10,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
 from console import print_exports, run_command, run_script
 from smoke import smoke_run
 
-from kerascnn.data import open_source
 from kerascnn.export import check_output
-from kerascnn.runs import RunFacts, open_run, write_run
+from kerascnn.report import read_card
+from kerascnn.runs import export_run, open_data
 
 
 @dataclass(frozen=True)
@@ -44,13 +43,14 @@ def main(config: Config) -> int:
         raise ValueError("Say which run to export: --run saved_models/NAME.")
     output = config.output or config.run
     check_output(output, overwrite=config.overwrite)
-    task, card, history = open_run(config.run)
-    source = open_source(config.data or card["data"]["source"], seed=card["seed"])
-    if source.classes != task.classes:
-        raise ValueError(f"{source.name} has the classes {source.classes}, and the run knows {task.classes}.")
-    facts = RunFacts(card["architecture"], card["weights"], run_command(), card["seed"], card["weights_report"])
-    card = write_run(
-        output, task, source, history, facts, overwrite=config.overwrite, keep_over_budget=config.keep_over_budget
+    source = open_data(read_card(config.run), config.data)
+    card = export_run(
+        output,
+        config.run,
+        source,
+        run_command(),
+        overwrite=config.overwrite,
+        keep_over_budget=config.keep_over_budget,
     )
     return print_exports(output, card, config.keep_over_budget)
 
@@ -58,8 +58,9 @@ def main(config: Config) -> int:
 def _smoke(config: Config) -> Config:
     run = smoke_run()
     output = config.output or run.with_name("smoke_again")
-    return dataclasses.replace(config, run=run, output=output, keep_over_budget=True, overwrite=True)
+    overwrite = config.overwrite or config.output is None
+    return dataclasses.replace(config, run=run, output=output, keep_over_budget=True, overwrite=overwrite)
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main, tyro.cli(Config, description=__doc__)))
+    sys.exit(run_script(main, Config, __doc__))

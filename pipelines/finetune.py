@@ -10,21 +10,23 @@ against bees (the `hymenoptera` set, --weights stanford_dogs) comes to 0.95 of t
 import dataclasses
 import logging
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import keras
-import tyro
 from console import print_exports, run_command, run_script
 
 from kerascnn.data import mirror, open_source, pipeline
 from kerascnn.export import check_output
-from kerascnn.runs import RunFacts, weights_report, write_run
+from kerascnn.runs import RunFacts, write_run
 from kerascnn.tasks import classification
 from kerascnn.training import fit, transfer
 
 logger = logging.getLogger(__name__)
+
+SMOKE_RUN = Path("saved_models/smoke")
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Config:
 
     data: str = "scenes"
     """What to train on: a folder with one sub-folder of pictures for each class (or with train/ and val/ folders that
-    have them), tfds:NAME, fashion_mnist:FOLDER, or scenes, the embedded data set."""
+    have them), tfds:NAME, fashion_mnist:FOLDER or idx:FOLDER, or scenes, the embedded data set."""
     output: Path | None = None
     """The run folder to write. By default saved_models/ and the name of the data."""
     architecture: Literal["mobilenet_v2"] = "mobilenet_v2"
@@ -48,7 +50,7 @@ class Config:
     head_epochs: int = 10
     """Epochs in which only the new head trains."""
     fine_tune_epochs: int = 5
-    """Epochs in which the end of the network trains too."""
+    """Epochs in which more of the network trains."""
     fine_tune_from: str = "all"
     """What trains then: all, or a stage and what is behind it, such as stride16 or stride32."""
     head_learning_rate: float = 1e-3
@@ -73,31 +75,34 @@ class Config:
 
 def main(config: Config) -> int:
     """Train, export, report. Returns the exit status: 1 if an exported file missed its budget."""
+    started = time.monotonic()
     config = _smoke(config) if config.smoke else config
-    output = config.output or Path("saved_models") / Path(config.data.partition(":")[2] or config.data).name
+    output = config.output or Path("saved_models") / Path(config.data.partition(":")[2] or config.data).resolve().name
     check_output(output, overwrite=config.overwrite)
+    stages = transfer(
+        config.head_epochs,
+        config.fine_tune_epochs,
+        fine_tune_from=config.fine_tune_from,
+        head_learning_rate=config.head_learning_rate,
+        fine_tune_learning_rate=config.fine_tune_learning_rate,
+        patience=config.patience,
+    )
     weights = None if config.weights == "none" else config.weights
     keras.utils.set_random_seed(config.seed)
     source = open_source(config.data, seed=config.seed)
     task = classification(
         config.architecture, source.classes, image_size=config.image_size, weights=weights, dropout=config.dropout
     )
-    facts = RunFacts(config.architecture, weights, run_command(), config.seed, weights_report(task))
     history = fit(
         task,
         pipeline(source.train, task, augment=[mirror()], batch_size=config.batch_size, seed=config.seed),
         pipeline(source.valid, task, batch_size=config.batch_size),
-        transfer(
-            config.head_epochs,
-            config.fine_tune_epochs,
-            fine_tune_from=config.fine_tune_from,
-            head_learning_rate=config.head_learning_rate,
-            fine_tune_learning_rate=config.fine_tune_learning_rate,
-            patience=config.patience,
-        ),
+        stages,
         class_weight=source.train.class_weights() if config.balance_classes else None,
     )
     logger.info("Exporting to %s.", output)
+    settings = dataclasses.asdict(config) | {"output": str(output)}
+    facts = RunFacts(config.architecture, weights, run_command(), settings, config.seed, started)
     card = write_run(
         output,
         task,
@@ -114,15 +119,15 @@ def _smoke(config: Config) -> Config:
     return dataclasses.replace(
         config,
         data="scenes/tiny",
-        output=config.output or Path("saved_models/smoke"),
+        output=config.output or SMOKE_RUN,
         weights="none",
         image_size=(64, 64),
         head_epochs=1,
         fine_tune_epochs=1,
         keep_over_budget=True,  # so little training leaves the network undecided, and rounding decides for it
-        overwrite=True,
+        overwrite=config.overwrite or config.output is None,
     )
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main, tyro.cli(Config, description=__doc__)))
+    sys.exit(run_script(main, Config, __doc__))

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import tyro
 from console import print_answers, run_script
 from smoke import smoke_pictures, smoke_run
 
-from kerascnn.data import pipeline
-from kerascnn.data.sources.folder import pictures
+from kerascnn.data import pictures, pipeline
 from kerascnn.report import draw_label, write_picture
 from kerascnn.runs import load_predictor, open_run
 
@@ -30,7 +28,7 @@ class Config:
     """Ask a run what is in some pictures."""
 
     pictures: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """The picture files."""
+    """The picture files, or folders of them."""
     run: Path | None = None
     """The run folder."""
     model: Literal["keras", "float32", "float16", "dynamic", "int8"] = "keras"
@@ -50,7 +48,8 @@ def main(config: Config) -> int:
     if config.run is None or not config.pictures:
         raise ValueError("Say which run to ask and about which pictures: --run saved_models/NAME PICTURE...")
     task, _, _ = open_run(config.run)
-    split, set_aside = pictures(config.pictures)
+    files = [file for path in config.pictures for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    split, set_aside = pictures(files)
     for each in set_aside:
         logger.warning("%s was left out: %s.", each.path, each.reason)
     if len(split) == 0:
@@ -60,11 +59,11 @@ def main(config: Config) -> int:
     if config.save is not None:
         for index, answer in enumerate(answers):
             caption = f"{answer.class_name} {answer.confidence:.0%}"
-            labelled = draw_label(split.read(np.int64(index))["image"].numpy(), caption)
+            labelled = draw_label(split.picture(index), caption)
             write_picture(config.save / f"{index:03d}_{Path(split.names[index]).stem}.png", labelled)
         logger.info("Wrote %d pictures to %s.", len(answers), config.save)
     return 1 if set_aside else 0
 
 
 if __name__ == "__main__":
-    sys.exit(run_script(main, tyro.cli(Config, description=__doc__)))
+    sys.exit(run_script(main, Config, __doc__))

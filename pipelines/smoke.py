@@ -2,13 +2,10 @@
 
 from pathlib import Path
 
-import numpy as np
-from finetune import Config, main
+from finetune import SMOKE_RUN, Config, main
 
 from kerascnn.data import open_source
 from kerascnn.report import write_picture
-
-SMOKE_RUN = Path("saved_models/smoke")
 
 
 def smoke_run() -> Path:
@@ -23,5 +20,5 @@ def smoke_pictures() -> tuple[Path, ...]:
     split = open_source("scenes/tiny").valid
     paths = tuple(SMOKE_RUN.with_name("smoke_pictures") / f"{index}.png" for index in range(3))
     for index, path in enumerate(paths):
-        write_picture(path, split.read(np.int64(index))["image"].numpy())
+        write_picture(path, split.picture(index))
     return paths

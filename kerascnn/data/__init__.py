@@ -2,6 +2,17 @@
 
 from kerascnn.data.augment import mirror
 from kerascnn.data.pipeline import pipeline
-from kerascnn.data.sources import Source, Split, folder, idx, open_source, scenes_source, tfds_source
+from kerascnn.data.sources import Source, Split, folder, idx, open_source, pictures, scenes_source, tfds_source
 
-__all__ = ["Source", "Split", "folder", "idx", "mirror", "open_source", "pipeline", "scenes_source", "tfds_source"]
+__all__ = [
+    "Source",
+    "Split",
+    "folder",
+    "idx",
+    "mirror",
+    "open_source",
+    "pictures",
+    "pipeline",
+    "scenes_source",
+    "tfds_source",
+]

@@ -58,13 +58,37 @@ def pipeline(
         sample = split.read(index)
         for position, each in enumerate(augment):
             sample = each(sample, _fold(seed, epoch, index, position))
-        return resize(sample["image"], task.image_size), task.targets(sample)
+        sample = resize_sample(sample, task.image_size)
+        return sample["image"], task.targets(sample)
 
     with tf.device("CPU:0"):  # where tf.data runs; it cannot read a variable on a GPU
         passes = tf.Variable(0, dtype=tf.int64, trainable=False)
     order = _in_order(len(split)) if seed is None else _shuffled(len(split), seed, passes)
     batches = order.map(prepare, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(2)
     return batches if seed is None else _counted(batches, passes)
+
+
+def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
+    """Stretch a sample to a size: its picture as `resize` does, its mask by the nearest pixel, its boxes and landmarks.
+
+    Args:
+        sample: see `kerascnn.data.sample`.
+        size: (height, width).
+
+    Returns:
+        The sample with every coordinate in pixels of the new size; the image is uint8.
+    """
+    height, width = tf.unstack(tf.cast(tf.shape(sample["image"])[:2], tf.float32))
+    scale_x, scale_y = size[1] / width, size[0] / height
+    resized = dict(sample) | {"image": resize(sample["image"], size)}
+    if "boxes" in sample:
+        resized["boxes"] = sample["boxes"] * tf.stack([scale_x, scale_y, scale_x, scale_y])
+    if "landmarks" in sample:
+        resized["landmarks"] = sample["landmarks"] * tf.stack([scale_x, scale_y])
+    if "mask" in sample:
+        mask = tf.raw_ops.ResizeNearestNeighbor(images=sample["mask"][tf.newaxis, :, :, tf.newaxis], size=size)
+        resized["mask"] = mask[0, :, :, 0]
+    return resized
 
 
 def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:

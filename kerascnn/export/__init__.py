@@ -1,6 +1,6 @@
 """From a trained task to files for servers and phones, each proven against the Keras model before it is written."""
 
-from kerascnn.export.export import MODEL_FILE, export, tflite_name, write_exports
+from kerascnn.export.exports import MODEL_FILE, export, save_keras, tflite_name, write_exports
 from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.export.parity import Reference
 from kerascnn.export.run_folder import check_output, new_run_folder
@@ -14,6 +14,7 @@ __all__ = [
     "check_output",
     "export",
     "new_run_folder",
+    "save_keras",
     "tflite_name",
     "write_exports",
 ]

@@ -6,6 +6,7 @@ The pictures have the network's input size, so that no resizing stands between t
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,12 @@ from PIL import Image
 from kerascnn.export.interpreter import TFLiteModel
 
 GOLDEN_PICTURES = 4
+NOTE = (
+    "Decode each PNG to RGB bytes and give them to the file as they are, as float32 or uint8 as `input` says. Compare "
+    "with `outputs`, within `tolerance`; a quantised output is (byte - zero_point) * scale."
+)
+# Other processors and delegates add in another order, or round in other places.
+TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "dynamic": 5e-2, "int8": 5e-2}
 
 
 def write_golden(folder: Path, files: Mapping[str, bytes], images: np.ndarray, classes: tuple[str, ...]) -> None:
@@ -29,15 +36,28 @@ def write_golden(folder: Path, files: Mapping[str, bytes], images: np.ndarray, c
     names = [f"{number}.png" for number in range(len(chosen))]
     for name, index in zip(names, chosen, strict=True):
         Image.fromarray(images[index]).save(folder / name)
-    expected = {precision: _answers(content, images[chosen], names) for precision, content in files.items()}
-    note = "Decode each PNG to RGB bytes, give them to the file as they are, and compare with the outputs below."
-    text = json.dumps({"note": note, "classes": classes, "expected": expected}, indent=2)
+    expected = {
+        precision: {"tolerance": TOLERANCE[precision]} | _describe(TFLiteModel(content), images[chosen], names)
+        for precision, content in files.items()
+    }
+    text = json.dumps({"note": NOTE, "classes": classes, "expected": expected}, indent=2)
     (folder / "expected.json").write_text(text + "\n", encoding="utf-8")
 
 
-def _answers(content: bytes, images: np.ndarray, names: list[str]) -> dict[str, dict[str, list[float]]]:
-    outputs = TFLiteModel(content).predict(images)
+def _describe(model: TFLiteModel, images: np.ndarray, names: list[str]) -> dict[str, Any]:
+    """Give the types of a file's tensors, and its answers: `{picture: {output: values}}`."""
+    outputs = model.predict(images)
     return {
-        name: {output: np.round(values[row], 6).astype(float).tolist() for output, values in outputs.items()}
-        for row, name in enumerate(names)
+        "input": _describe_tensor(model.input_details),
+        "output": {name: _describe_tensor(details) for name, details in model.output_details.items()},
+        "outputs": {
+            name: {output: np.round(values[row], 6).astype(float).tolist() for output, values in outputs.items()}
+            for row, name in enumerate(names)
+        },
     }
+
+
+def _describe_tensor(details: Mapping[str, Any]) -> dict[str, Any]:
+    scale, zero_point = details["quantization"]
+    tensor = {"type": np.dtype(details["dtype"]).name, "shape": details["shape"].tolist()}
+    return tensor | ({"scale": float(scale), "zero_point": int(zero_point)} if scale else {})

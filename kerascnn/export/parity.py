@@ -61,11 +61,14 @@ class Reference:
         Raises:
             ValueError: if there is no batch.
         """
-        parts = [(np.asarray(images), np.asarray(targets)) for images, targets in batches]
-        if not parts:
+        images, targets = [], []
+        for image_batch, target_batch in batches:
+            images.append(np.asarray(image_batch))
+            targets.append(np.asarray(target_batch))
+        if not images:
             raise ValueError("There is no picture to measure on.")
-        images, targets = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return cls(images, targets, task.serving_model().predict(images, verbose=0))
+        pictures = np.concatenate(images)
+        return cls(pictures, np.concatenate(targets), task.serving_model().predict(pictures, verbose=0))
 
 
 def compare(task: Task, content: bytes, reference: Reference, description: str = "Comparing") -> dict[str, float]:
@@ -105,15 +108,15 @@ def missed_budget(found: Mapping[str, float], expected_accuracy: float, budget: 
         budget: what is allowed.
         pictures: how many were compared.
     """
-    one = 1 / pictures
-    if found["agreement"] < 1 - max(1 - budget.agreement, one) - 1e-9:
+    one = 1 / pictures  # the comparisons below are turned around so that NaN misses every budget
+    if not found["agreement"] >= 1 - max(1 - budget.agreement, one) - 1e-9:
         return f"agreement {found['agreement']:.2%} is under the budget of {budget.agreement:.2%}"
-    if expected_accuracy - found["accuracy"] > max(budget.accuracy_loss, one) + 1e-9:
+    if not expected_accuracy - found["accuracy"] <= max(budget.accuracy_loss, one) + 1e-9:
         return (
             f"accuracy {found['accuracy']:.2%} against {expected_accuracy:.2%} loses more than the budget of "
             f"{budget.accuracy_loss:.2%}"
         )
-    if budget.max_difference is not None and found["max_difference"] > budget.max_difference:
+    if budget.max_difference is not None and not found["max_difference"] <= budget.max_difference:
         return f"the largest difference {found['max_difference']:.1e} is over the budget of {budget.max_difference:.0e}"
     return None
 

@@ -1,5 +1,6 @@
 """A run folder is written whole or not at all: into a temporary sibling, which is then renamed."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -7,45 +8,83 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+logger = logging.getLogger(__name__)
+
+MARKERS = ("card.json", "model.keras")  # what tells a run folder from a folder of the user's
+
 
 def check_output(path: str | Path, *, overwrite: bool = False) -> None:
-    """Refuse a folder that exists already, before any work is done.
+    """Refuse an output that cannot be written, before any work is done.
+
+    Args:
+        path: where a run folder shall be.
+        overwrite: a run folder may be there already.
 
     Raises:
-        FileExistsError: if there is something at the path, unless `overwrite` is given and it is a folder.
+        FileExistsError: if there is something at the path; with `overwrite`, if it is not a run folder, which is never
+            replaced, or an empty folder.
+        OSError: if no folder can be made beside it.
     """
-    path = Path(path)
-    if path.exists() and not (overwrite and path.is_dir()):
-        raise FileExistsError(f"{path} exists already. Choose another output, or say --overwrite to replace it.")
+    path = Path(path).resolve()
+    if path.exists():
+        if not overwrite:
+            raise FileExistsError(f"{path} exists already. Choose another output, or say --overwrite to replace it.")
+        if not path.is_dir() or (any(path.iterdir()) and not any((path / name).is_file() for name in MARKERS)):
+            raise FileExistsError(f"{path} is not a run folder, so it is not replaced. Choose another output.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tempfile.TemporaryFile(dir=path.parent).close()
 
 
 @contextmanager
-def new_run_folder(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
+def new_run_folder(path: str | Path, *, overwrite: bool = False, keep_incomplete: bool = False) -> Iterator[Path]:
     """Give a temporary folder that takes its final name when the block ends without an error.
 
     Args:
         path: the final name. Folders above it are made.
-        overwrite: replaces a folder that is there, at the end and not before.
+        overwrite: replaces a run folder that is there, at the end and not before.
+        keep_incomplete: after an error, keep what was written as a folder named with `.incomplete` behind the final
+            name, instead of removing it.
 
     Yields:
-        The temporary folder, beside the final one. After an error it is removed, and what was there is untouched.
+        The temporary folder, beside the final one. After an error what was there before is untouched.
 
     Raises:
-        FileExistsError: see `check_output`.
+        FileExistsError, OSError: see `check_output`.
     """
-    final = Path(path)
-    check_output(final, overwrite=overwrite)
-    final.parent.mkdir(parents=True, exist_ok=True)
+    check_output(path, overwrite=overwrite)
+    final = Path(path).resolve()
     temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=final.parent))
     try:
         yield temporary
-        temporary.chmod(0o755)  # mkdtemp makes it private
-        if final.exists():
-            old = temporary.with_name(f"{temporary.name}.old")
-            os.replace(final, old)
-            os.replace(temporary, final)
-            shutil.rmtree(old)
-        else:
-            os.replace(temporary, final)
+        _set_usual_mode(temporary)
+        _replace(temporary, final)
+    except BaseException:
+        if keep_incomplete:
+            _set_usual_mode(temporary)
+            incomplete = final.with_name(f"{final.name}.incomplete")
+            _replace(temporary, incomplete)
+            logger.warning("What was trained is kept in %s; export_model.py --run goes on from there.", incomplete)
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _replace(new: Path, final: Path) -> None:
+    """Give a folder its final name; one that bears it already is put aside first, and back after an error."""
+    old = new.with_name(f"{new.name}.old")
+    if final.exists():
+        os.replace(final, old)
+    try:
+        os.replace(new, final)
+    except BaseException:
+        if old.exists():
+            os.replace(old, final)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _set_usual_mode(folder: Path) -> None:
+    """Give a folder of `mkdtemp`, which is private, the mode that `mkdir` gives."""
+    umask = os.umask(0)
+    os.umask(umask)
+    folder.chmod(0o777 & ~umask)

@@ -8,7 +8,7 @@ import base64
 import io
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,8 @@ def write_html(
     card: Mapping[str, Any],
     history: Sequence[Mapping[str, Any]],
     mistakes: Sequence[Mistake],
+    *,
+    num_mistakes: int | None = None,
 ) -> Path:
     """Write the report of a run as report.html into its folder, whole or not at all.
 
@@ -69,7 +71,9 @@ def write_html(
         card: The run's card, see `write_card`. Keys the page does not know are left out of it.
         history: One mapping per epoch with the keys stage, epoch, learning_rate, loss, accuracy, val_loss and
             val_accuracy, see `plot_history`; empty when nothing was trained.
-        mistakes: Wrong answers in any order; the 24 most confident are shown.
+        mistakes: Wrong answers in any order, of the split that the page leads with, see `leading_split`; the
+            `MAX_MISTAKES` most confident are shown.
+        num_mistakes: How many there are, where not all of them are given.
 
     Returns:
         The path of the written file.
@@ -89,11 +93,16 @@ def write_html(
         splits=splits,
         history_plot=Markup(plot_history(history, best_epoch=card.get("best_epoch"))) if history else None,
         mistakes=[(mistake, _data_url(mistake.picture)) for mistake in worst[:MAX_MISTAKES]],
-        num_mistakes=len(mistakes),
+        num_mistakes=len(mistakes) if num_mistakes is None else num_mistakes,
         set_aside=_by_reason(card["data"].get("set_aside", [])),
         per_class=_pictures_per_class(card["data"]["splits"], card["classes"]),
     )
     return write_whole(Path(folder) / REPORT_NAME, text)
+
+
+def leading_split(measured: Collection[str]) -> str:
+    """Name the split that the page leads with: test where it was measured, else validation, else the first."""
+    return next((name for name in PREFERRED_SPLITS if name in measured), next(iter(measured)))
 
 
 def _splits(card: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from kerascnn.tasks.task import Task
 
 __all__ = ["TASKS", "ClassificationTask", "Task", "classification", "load_task"]
 
-TASKS: dict[str, type[Task]] = {"classification": ClassificationTask}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (ClassificationTask,)}
 
 
 def load_task(path: str | Path, name: str, classes: Sequence[str]) -> Task:

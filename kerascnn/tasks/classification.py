@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
-from kerascnn.architectures import WeightsReport, build, load_weights
+from kerascnn.architectures import build, load_weights
 from kerascnn.metrics.classification import summarise_classification
 from kerascnn.results import Classification
 from kerascnn.tasks.task import Task
@@ -16,13 +16,9 @@ from kerascnn.tasks.task import Task
 
 @dataclass(frozen=True)
 class ClassificationTask(Task):
-    """A classifier with the names of its classes; `classification` makes one.
+    """A classifier with the names of its classes; `classification` makes one."""
 
-    Attributes:
-        weights_report: what became of each layer when weights were loaded; None for a random initialisation.
-    """
-
-    weights_report: WeightsReport | None = None
+    name: ClassVar[str] = "classification"
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
@@ -32,11 +28,6 @@ class ClassificationTask(Task):
                 f"The network must give one logit for each of the {len(self.classes)} classes. "
                 f"Received: an output of the shape {self.model.output_shape}."
             )
-
-    @property
-    def name(self) -> str:
-        """`classification`."""
-        return "classification"
 
     @property
     def loss(self) -> keras.losses.Loss:

@@ -3,10 +3,12 @@
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
+
+from kerascnn.architectures import WeightsReport
 
 
 @dataclass(frozen=True)
@@ -16,15 +18,14 @@ class Task(ABC):
     Attributes:
         model: a plain Keras model of pictures (B, height, width, 3), RGB in 0..255, to logits.
         classes: name of each class.
+        weights_report: what became of each layer when weights were loaded; None for a random initialisation.
+        name: what cards call this kind of task, and `kerascnn.tasks.load_task` finds it by.
     """
 
+    name: ClassVar[str]
     model: keras.Model
     classes: tuple[str, ...]
-
-    @property
-    @abstractmethod
-    def name(self) -> str:
-        """What cards call this task, and `kerascnn.tasks.load_task` finds it by."""
+    weights_report: WeightsReport | None = None
 
     @property
     @abstractmethod

@@ -61,7 +61,7 @@ def fit(
         stages: for example of `transfer` or `from_scratch`.
         class_weight: weight of each class in the loss, as Keras takes it.
         callbacks: further Keras callbacks.
-        verbose: as Keras takes it; `auto` shows bars on a terminal, and elsewhere a line an epoch.
+        verbose: as Keras takes it; `auto` shows bars on a terminal and in a notebook, elsewhere a line an epoch.
 
     Returns:
         The history. No absolute times are in it: the same seed gives the same history.
@@ -82,13 +82,18 @@ def fit(
         "validation_data": valid,
         "class_weight": None if class_weight is None else dict(class_weight),
         "shuffle": False,  # the batches come shuffled; with True, Keras warns that it cannot shuffle a tf.data.Dataset
-        "verbose": (1 if sys.stdout.isatty() else 2) if verbose == "auto" else verbose,
+        "verbose": _verbosity() if verbose == "auto" else verbose,
     }
     for stage in stages:
         _run(task, stage, history, best, options | {"callbacks": [*callbacks]})
         if history.interrupted:
             break
     return history
+
+
+def _verbosity() -> int:
+    """Show bars where they can be redrawn, on a terminal and in a notebook, and elsewhere a line an epoch."""
+    return 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
 
 
 def _check_batches(name: str, batches: Any) -> None:
@@ -115,7 +120,7 @@ def _run(task: Task, stage: Stage, history: History, best: "_Best", options: dic
         task.model.fit(**options | {"epochs": stage.epochs, "callbacks": callbacks})
     except KeyboardInterrupt:
         history.interrupted = True
-        logger.warning("Interrupted: the weights of the best epoch so far are kept.")
+        logger.warning("Interrupted: going on with the weights of the best epoch so far.")
     moved = _fingerprint(frozen) != before  # asked before the best weights, which could hide it, are back
     task.model.set_weights(best.weights)
     history.best_epoch = best.epoch

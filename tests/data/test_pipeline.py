@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 
 from kerascnn.data import mirror, pipeline
-from kerascnn.data.pipeline import resize
+from kerascnn.data.pipeline import resize, resize_sample
+from kerascnn.data.sample import check_sample
 from kerascnn.data.sources import Split
 
 SIZE = 10
@@ -214,3 +215,27 @@ def test_every_epoch_of_fit_is_the_next_one(batch_size):
     model.fit(batches, epochs=1, verbose=0)
     expected = pipeline(numbered(), TASK, batch_size=batch_size, seed=0)
     assert seen == [label for _ in range(3) for label in order(expected)]
+
+
+def test_a_sample_is_resized_with_all_that_belongs_to_it():
+    mask = np.arange(12).reshape(3, 4)
+    sample = {
+        "image": np.zeros((3, 4, 3), np.uint8),
+        "boxes": np.float32([[0, 0, 4, 3], [1, 1, 2, 3]]),
+        "class_ids": np.int32([5, 6]),
+        "landmarks": np.float32([[4, 3], [1, 0]]),
+        "mask": mask.astype(np.int32),
+    }
+    # Twice as high and half as wide.
+    resized = resize_sample({key: tf.constant(value) for key, value in sample.items()}, (6, 2))
+    check_sample(resized)
+    assert resized["boxes"].numpy().tolist() == [[0, 0, 2, 6], [0.5, 2, 1, 6]]
+    assert resized["landmarks"].numpy().tolist() == [[2, 6], [0.5, 0]]
+    np.testing.assert_array_equal(resized["mask"], np.repeat(mask[:, ::2], 2, axis=0))
+    np.testing.assert_array_equal(resized["class_ids"], sample["class_ids"])
+
+
+def test_the_targets_are_taken_from_the_resized_sample():
+    task = SimpleNamespace(image_size=(8, 2), targets=lambda sample: tf.shape(sample["image"]))
+    (batch,) = pipeline(numbered(), task, batch_size=100)
+    assert (batch[1].numpy() == [8, 2, 3]).all()

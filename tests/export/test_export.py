@@ -9,8 +9,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerascnn.export import PRECISIONS, TFLiteModel, export
-from kerascnn.export import export as export_module
-from kerascnn.export.parity import Budget
+from kerascnn.export.parity import BUDGETS, Budget
 from tests.export.conftest import CLASSES, make_pictures
 
 
@@ -57,10 +56,26 @@ def test_golden_answers_are_those_of_the_files(exported):
     assert golden["classes"] == list(CLASSES)
     for precision in PRECISIONS:
         model = TFLiteModel((path / f"model_{precision}.tflite").read_bytes())
-        for name, outputs in golden["expected"][precision].items():
+        for name, outputs in golden["expected"][precision]["outputs"].items():
             picture = np.asarray(Image.open(path / "golden" / name))
             found = model.predict(picture[np.newaxis])["probabilities"][0]
             np.testing.assert_allclose(found, outputs["probabilities"], atol=1e-6)
+
+
+def test_golden_answers_say_how_to_read_the_bytes_of_the_int8_file(exported):
+    golden = json.loads((exported[0] / "golden" / "expected.json").read_text())
+    int8 = golden["expected"]["int8"]
+    assert int8["input"] == {"type": "uint8", "shape": [1, 40, 48, 3], "scale": 1.0, "zero_point": 0}
+    assert int8["output"]["probabilities"]["scale"] == 1 / 256
+    assert golden["expected"]["float32"]["input"] == {"type": "float32", "shape": [1, 40, 48, 3]}
+
+
+def test_the_keras_file_holds_no_state_of_an_optimiser(task, reference, tmp_path, exported):
+    task.compile("adam")
+    task.model.optimizer.build(task.model.trainable_variables)
+    validation = [(reference.images[:8], reference.targets[:8])]
+    export(task, tmp_path / "run", calibration=[make_pictures(8)], validation=validation, keep_over_budget=True)
+    assert (tmp_path / "run" / "model.keras").stat().st_size < 1.1 * (exported[0] / "model.keras").stat().st_size
 
 
 def test_an_existing_folder_is_not_overwritten(exported, task):
@@ -71,7 +86,7 @@ def test_an_existing_folder_is_not_overwritten(exported, task):
 @pytest.mark.parametrize("keep", [False, True])
 def test_a_file_over_its_budget_is_written_only_when_asked_for(task, reference, tmp_path, monkeypatch, keep):
     impossible = Budget(agreement=0.97, accuracy_loss=0.01, max_difference=0.0)
-    monkeypatch.setitem(export_module.__globals__["BUDGETS"], "int8", impossible)
+    monkeypatch.setitem(BUDGETS, "int8", impossible)
     table = export(
         task,
         tmp_path / "run",

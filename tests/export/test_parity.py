@@ -35,6 +35,7 @@ def test_compare_measures_against_the_labels_and_against_keras(task, files, refe
         ({"agreement": 0.97, "accuracy": 0.94, "max_difference": 0.5}, None),
         ({"agreement": 0.96, "accuracy": 0.95, "max_difference": 0.0}, "agreement"),
         ({"agreement": 1.00, "accuracy": 0.93, "max_difference": 0.0}, "accuracy"),
+        ({"agreement": float("nan"), "accuracy": 0.95, "max_difference": 0.0}, "agreement"),
     ],
 )
 def test_budgets_of_the_8_bit_files(found, missed):
@@ -45,6 +46,7 @@ def test_budgets_of_the_8_bit_files(found, missed):
 def test_the_difference_has_a_budget_where_one_is_set():
     found = {"agreement": 1.0, "accuracy": 1.0, "max_difference": 2e-4}
     assert "difference" in missed_budget(found, 1.0, BUDGETS["float32"], pictures=10)
+    assert "difference" in missed_budget(found | {"max_difference": float("nan")}, 1.0, BUDGETS["float32"], 10)
     assert missed_budget(found, 1.0, BUDGETS["float16"], pictures=10) is None
 
 

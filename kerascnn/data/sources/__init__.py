@@ -1,11 +1,15 @@
 """Where samples come from: class folders, any tfds name, the embedded data sets, IDX files."""
 
-from kerascnn.data.sources.folder import folder
+import logging
+
+from kerascnn.data.sources.folder import folder, pictures
 from kerascnn.data.sources.idx import FASHION_MNIST_CLASSES, idx
 from kerascnn.data.sources.source import Source, Split
 from kerascnn.data.sources.tfds import scenes_source, tfds_source
 
-__all__ = ["Source", "Split", "folder", "idx", "open_source", "scenes_source", "tfds_source"]
+__all__ = ["Source", "Split", "folder", "idx", "open_source", "pictures", "scenes_source", "tfds_source"]
+
+logger = logging.getLogger(__name__)
 
 
 def open_source(spec: str, *, seed: int = 0) -> Source:
@@ -20,6 +24,18 @@ def open_source(spec: str, *, seed: int = 0) -> Source:
         ValueError: for data that cannot be trained on; see the function of each kind.
         FileNotFoundError: for a folder that is not there.
     """
+    source = _open(spec, seed)
+    duplicates = source.duplicates_across_splits()
+    if duplicates:
+        logger.warning(
+            "%d pictures that are measured on are among those that are trained on, byte for byte; the first: %s, %s.",
+            len(duplicates),
+            *duplicates[0],
+        )
+    return source
+
+
+def _open(spec: str, seed: int) -> Source:
     kind, _, rest = spec.partition(":")
     if kind == "tfds" and rest:
         return tfds_source(rest, seed=seed)

@@ -32,6 +32,10 @@ class Split:
     def __len__(self) -> int:
         return len(self.labels)
 
+    def picture(self, index: int) -> np.ndarray:
+        """Read one picture as it is stored: (H, W, 3) uint8."""
+        return self.read(tf.constant(index, tf.int64))["image"].numpy()
+
     def select(self, indices: np.ndarray) -> "Split":
         """Give the samples at (n,) `indices` as a split of their own."""
         positions = tf.constant(indices, tf.int64)

@@ -1,0 +1,140 @@
+"""The run folder: what is in its card and its report, and what is kept when something fails."""
+
+import time
+from dataclasses import asdict
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from kerascnn import runs
+from kerascnn.data import Source, Split
+from kerascnn.export import PRECISIONS
+from kerascnn.report import read_card
+from kerascnn.runs import RunFacts, export_run, load_predictor, open_data, open_run, write_run
+from kerascnn.tasks import ClassificationTask
+from kerascnn.training import History, Stage
+
+CLASSES = ("dark", "light")
+ROW = {"stage": "head", "epoch": 1, "learning_rate": 1e-3, "accuracy": 0.5, "loss": 0.7}
+STAGE = asdict(Stage("head", 1, 1e-3)) | {"epochs_run": 1, "trained_parameters": 10, "frozen_parameters": 112}
+HISTORY = History([ROW | {"val_accuracy": 0.75, "val_loss": 0.6}], [STAGE], best_epoch=1)
+
+
+def make_split(count: int, *, wrong: int = 0, start: int = 0) -> Split:
+    """Dark and light pictures in turn; the labels of the first `wrong` are exchanged."""
+    labels = np.arange(count, dtype=np.int32) % 2
+    images = np.full((count, 16, 16, 3), 40, np.uint8)
+    images[labels == 1] = 210
+    images[:, 0, 0, 0] = start + np.arange(count)  # so that no two are the same
+    labels[:wrong] = 1 - labels[:wrong]
+    digests = [str(start + index) for index in range(count)]
+    return Split(
+        [f"{digest}.png" for digest in digests],
+        labels,
+        digests,
+        lambda index: {"image": tf.constant(images)[index], "label": tf.constant(labels)[index]},
+    )
+
+
+@pytest.fixture(scope="module")
+def source() -> Source:
+    """Data on which a classifier by brightness makes 1 mistake in validation and 3 in test."""
+    return Source("data", CLASSES, make_split(12), make_split(8, wrong=1, start=50), make_split(10, wrong=3, start=90))
+
+
+@pytest.fixture(scope="module")
+def task() -> ClassificationTask:
+    """A classifier by brightness."""
+    inputs = layers.Input((16, 16, 3), name="image")
+    x = layers.Conv2D(4, 3, kernel_initializer="ones", activation="relu")(layers.Rescaling(1 / 255)(inputs))
+    model = keras.Model(inputs, layers.Dense(2, name="predictions")(layers.GlobalAveragePooling2D()(x)), name="bright")
+    # The average of a channel is 27 times the brightness, which is 0.16 or 0.82.
+    model.get_layer("predictions").set_weights([np.float32([[-0.1, 0.1]] * 4), np.float32([5.3, -5.3])])
+    return ClassificationTask(model, CLASSES)
+
+
+@pytest.fixture
+def facts() -> RunFacts:
+    return RunFacts("bright", None, "python train.py", {"epochs": 1}, 0, time.monotonic())
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory, task, source):
+    """A run folder and its card."""
+    path = tmp_path_factory.mktemp("runs") / "run"
+    facts = RunFacts("bright", None, "python train.py", {"epochs": 1}, 0, time.monotonic())
+    return path, write_run(path, task, source, HISTORY, facts)
+
+
+def test_the_card_says_how_the_run_was_made_and_what_came_of_it(written):
+    path, card = written
+    stored = read_card(path)
+    assert stored == read_card(path) and stored["metrics"] == card["metrics"]
+    assert stored["config"] == {"epochs": 1}
+    assert stored["command"] == "python train.py"
+    assert stored["metrics"]["validation"]["accuracy"] == 7 / 8
+    assert stored["metrics"]["test"]["accuracy"] == 7 / 10
+    assert tuple(stored["export"]) == PRECISIONS
+    assert stored["seconds"] >= 0
+
+
+def test_the_report_shows_the_mistakes_of_the_split_that_it_leads_with(written):
+    page = (written[0] / "report.html").read_text()
+    assert all(name in page for name in ("90.png", "91.png", "92.png"))
+    assert "50.png" not in page
+
+
+def test_a_run_is_opened_as_it_was_written(written, task):
+    opened, card, history = open_run(written[0])
+    pictures = np.zeros((1, 16, 16, 3))
+    np.testing.assert_allclose(opened.model(pictures), task.model(pictures), atol=1e-6)
+    assert history == HISTORY
+    assert card["classes"] == list(CLASSES)
+
+
+@pytest.mark.parametrize("model", ["keras", *PRECISIONS])
+def test_every_model_of_a_run_predicts(written, task, source, model):
+    predict = load_predictor(written[0], task, model)
+    images = np.stack([source.valid.picture(index) for index in range(8)])
+    outputs = predict([(images[:5], None), (images[5:], None)] if model != "keras" else [(images, np.zeros(8))])
+    assert outputs["probabilities"].argmax(-1).tolist() == [0, 1] * 4
+
+
+def test_an_unknown_model_and_a_missing_file_are_errors(written, task, tmp_path):
+    with pytest.raises(ValueError, match="float64"):
+        load_predictor(written[0], task, "float64")
+    with pytest.raises(FileNotFoundError, match="missed its budget"):
+        load_predictor(tmp_path, task, "int8")
+
+
+def test_what_was_trained_is_kept_when_the_export_fails(tmp_path, task, source, facts, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("no converter")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "write_exports", fail)
+        with pytest.raises(RuntimeError, match="no converter"):
+            write_run(tmp_path / "run", task, source, HISTORY, facts)
+    assert [each.name for each in tmp_path.iterdir()] == ["run.incomplete"]
+    card = export_run(tmp_path / "run", tmp_path / "run.incomplete", source, "python export.py")
+    assert card["command"] == "python train.py"
+    assert card["exported"]["command"] == "python export.py"
+    assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_data_that_changed_are_said_and_other_classes_refused(written, source, monkeypatch, caplog):
+    card = read_card(written[0])
+    monkeypatch.setattr(runs, "open_source", lambda *_, **__: source)
+    assert open_data(card) is source
+    assert not caplog.records
+    changed = Source("data", CLASSES, make_split(14), source.valid)
+    monkeypatch.setattr(runs, "open_source", lambda *_, **__: changed)
+    open_data(card)
+    assert "has changed since the run" in caplog.text
+    other = Source("other", ("dark", "bright"), source.train, source.valid)
+    monkeypatch.setattr(runs, "open_source", lambda *_, **__: other)
+    with pytest.raises(ValueError, match="other has the classes dark, bright, and the run knows dark, light"):
+        open_data(card)
