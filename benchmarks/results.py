@@ -1,9 +1,11 @@
-"""Make the README's results again: ants against bees, fine-tuned with three seeds, every exported file measured.
+"""Make the README's results again: ants against bees, fine-tuned with three seeds, beside a plain Keras recipe.
 
     KERASCNN_DATA=data python benchmarks/results.py --json results.json
 
-`$KERASCNN_DATA/hymenoptera` is the data set of PyTorch's transfer learning tutorial. Ten minutes on two cores; --quick
-takes one seed and one epoch a stage.
+`$KERASCNN_DATA/hymenoptera` is the data set of PyTorch's transfer learning tutorial. The peer is what Keras' guide to
+transfer learning does, with the same weights: a frozen base, a new head, ten epochs of Adam, no augmentation. Every
+exported file is measured, by itself and in MediaPipe's client. Twelve minutes on two cores; --quick takes one seed and
+one epoch a stage.
 """
 
 import json
@@ -13,8 +15,10 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
+import keras
 import mediapipe as mp
 import numpy as np
 import tyro
@@ -23,12 +27,14 @@ from mediapipe.tasks.python.vision import ImageClassifier, ImageClassifierOption
 from rich.console import Console
 from rich.table import Table
 
+from kerascnn.architectures import load_weights
 from kerascnn.data import folder, pipeline
 from kerascnn.export import PRECISIONS, TFLiteModel, tflite_name
 from kerascnn.runs import open_run
 
 FINETUNE = Path(__file__).parents[1] / "pipelines" / "finetune.py"
-COLUMNS = ("accuracy", "agreement", "max_difference", "size", "latency", "mediapipe")
+COLUMNS = ("accuracy", "agreement", "size", "latency", "mediapipe")
+SIZE = (160, 160)
 
 
 @dataclass(frozen=True)
@@ -50,10 +56,13 @@ def main(config: Config) -> None:
         sys.exit("Set KERASCNN_DATA to a folder that holds hymenoptera/{train,val}/{ants,bees}.")
     seeds = config.seeds[:1] if config.quick else config.seeds
     with tempfile.TemporaryDirectory() as work:
-        rows = [row for seed in seeds for row in measure(Path(data) / "hymenoptera", Path(work), seed, config.quick)]
-    print_table(rows)
+        photos = Path(data) / "hymenoptera"
+        rows = [row for seed in seeds for row in measure(photos, Path(work), seed, config.quick)]
+        peers = [train_peer(photos, seed, epochs=1 if config.quick else 10) for seed in seeds]
+    print_table(rows, peers)
     if config.json is not None:
-        config.json.write_text(json.dumps({"machine": platform.platform(), "rows": rows}, indent=2) + "\n")
+        result = {"machine": describe_machine(), "rows": rows, "plain_keras": peers}
+        config.json.write_text(json.dumps(result, indent=2) + "\n")
 
 
 def measure(photos: Path, work: Path, seed: int, quick: bool) -> list[dict]:
@@ -61,7 +70,7 @@ def measure(photos: Path, work: Path, seed: int, quick: bool) -> list[dict]:
     run = work / f"seed{seed}"
     epochs = ("--head-epochs", "1", "--fine-tune-epochs", "1") if quick else ()
     command = (
-        sys.executable, FINETUNE, "--data", photos, "--weights", "stanford_dogs", "--image-size", "160", "160",
+        sys.executable, FINETUNE, "--data", photos, "--weights", "stanford_dogs", "--image-size", *SIZE,
         "--seed", seed, "--output", run, "--keep-over-budget", *epochs,
     )  # fmt: skip
     subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
@@ -87,6 +96,25 @@ def measure(photos: Path, work: Path, seed: int, quick: bool) -> list[dict]:
     return rows
 
 
+def train_peer(photos: Path, seed: int, epochs: int) -> dict[str, float]:
+    """Train the plain Keras recipe: the validation accuracy of its last and of its best epoch."""
+    keras.utils.set_random_seed(seed)
+    options = {"image_size": SIZE, "batch_size": 32}
+    train = keras.utils.image_dataset_from_directory(photos / "train", seed=seed, verbose=False, **options)
+    valid = keras.utils.image_dataset_from_directory(photos / "val", shuffle=False, verbose=False, **options)
+    base = keras.applications.MobileNetV2((*SIZE, 3), include_top=False, weights=None, name="mobilenet_v2")
+    load_weights(base, "stanford_dogs")
+    base.trainable = False
+    inputs = keras.Input((*SIZE, 3))
+    x = base(keras.applications.mobilenet_v2.preprocess_input(inputs), training=False)
+    outputs = keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(x))
+    model = keras.Model(inputs, outputs)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.Adam(1e-3), loss, metrics=["accuracy"])
+    accuracies = model.fit(train, validation_data=valid, epochs=epochs, verbose=0).history["val_accuracy"]
+    return {"seed": seed, "last": accuracies[-1], "best": max(accuracies)}
+
+
 def ask_mediapipe(path: Path, pictures: list[np.ndarray], classes: tuple[str, ...]) -> np.ndarray:
     """Classify pictures of any size with MediaPipe's ImageClassifier, which does its own resizing: (N,) class ids."""
     options = ImageClassifierOptions(BaseOptions(model_asset_path=str(path)), max_results=1)
@@ -96,16 +124,27 @@ def ask_mediapipe(path: Path, pictures: list[np.ndarray], classes: tuple[str, ..
     return np.array([classes.index(name) for name in names])
 
 
-def print_table(rows: list[dict]) -> None:
-    """Print a line for each file: mean and deviation over the seeds."""
+def describe_machine() -> str:
+    """Name the system, the number of cores and the versions that matter."""
+    versions = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "ai-edge-litert", "mediapipe"))
+    return f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+
+
+def print_table(rows: list[dict], peers: list[dict]) -> None:
+    """Print a line for each file, and one for the peer: mean and deviation over the seeds."""
     table = Table(title=f"hymenoptera, {len({row['seed'] for row in rows})} seeds", title_justify="left")
     for heading in ("file", *COLUMNS):
-        table.add_column(heading)
+        table.add_column(heading, no_wrap=True)
     for precision in PRECISIONS:
         of_file = [row for row in rows if row["file"] == precision]
         values = {column: np.array([row[column] for row in of_file]) for column in COLUMNS}
-        table.add_row(precision, *(f"{value.mean():.4g} ± {value.std():.2g}" for value in values.values()))
-    Console().print(table)
+        table.add_row(precision, *(f"{value.mean():.3g} ± {value.std():.1g}" for value in values.values()))
+    console = Console()
+    console.print(table)
+    for key in ("last", "best"):
+        values = np.array([peer[key] for peer in peers])
+        console.print(f"plain Keras, {key} epoch: accuracy {values.mean():.4f} ± {values.std():.2g}")
+    console.print(describe_machine())
 
 
 if __name__ == "__main__":

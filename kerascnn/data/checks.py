@@ -18,6 +18,7 @@ from kerascnn.data.decode import FORMATS, decode_with_pillow, is_plain, open_pic
 
 # Pillow's own threshold for a decompression bomb: a quarter of a gigabyte of RGB.
 MAX_PIXELS = 89_478_485
+HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")  # how iPhones' photos start, behind four bytes of length
 MANY = 2000  # from here on the check takes long enough for a progress bar
 
 
@@ -68,6 +69,8 @@ def check_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Checked:
     except Image.DecompressionBombError as error:
         raise UnusableError(f"too large: {error}") from error
     except Exception as error:  # Pillow's plugins raise whatever a damaged header makes them raise
+        if data[4:12] in HEIC:
+            raise UnusableError("HEIC, which Pillow does not read: export it as JPEG") from error
         raise UnusableError(f"not a picture of a known format ({', '.join(FORMATS)})") from error
     width, height = picture.size
     if width * height > max_pixels:  # before `is_plain`, which decodes a PNG to find the EXIF behind its pixels

@@ -102,3 +102,8 @@ def test_many_files_show_a_progress_bar(tmp_path, encode, monkeypatch, capsys):
     assert capsys.readouterr().out == ""
     check_files([tmp_path / "1.png"] * 2)
     assert "Checking pictures" in capsys.readouterr().out
+
+
+def test_the_photos_of_an_iphone_are_named_with_the_remedy():
+    with pytest.raises(UnusableError, match=r"HEIC.*export it as JPEG"):
+        check_picture(b"\x00\x00\x00\x18ftypheic" + bytes(100))

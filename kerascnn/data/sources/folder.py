@@ -15,6 +15,7 @@ from kerascnn.data.sources.source import Source, Split, check_classes, split_by_
 logger = logging.getLogger(__name__)
 
 OUTSIDE = "not in a class folder, or in a hidden one"
+HIDDEN = (".", "__MACOSX", "@eaDir")  # folders of the system's: what Macs put into archives, and NAS beside photos
 UNKNOWN = -1  # the label of a picture to predict on
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
@@ -59,14 +60,14 @@ def folder(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> 
         used[name], left_out = _check(root, labelled, max_pixels)
         set_aside += left_out
 
+    if set_aside:
+        logger.warning("Set aside %d files, the first %s: %s.", len(set_aside), set_aside[0].path, set_aside[0].reason)
     if not any(len(split) for split in used.values()):
         raise ValueError(f"{root} holds no usable picture: {len(set_aside)} files were looked at and set aside.")
     check_classes(str(root), classes, used)
     if "validation" not in used:
         train, valid = split_by_class(used["train"].labels, classes, seed)
         used |= {"train": used["train"].select(train), "validation": used["train"].select(valid)}
-    if set_aside:
-        logger.warning("Set aside %d files, the first %s: %s.", len(set_aside), set_aside[0].path, set_aside[0].reason)
     return Source(str(path), classes, used["train"], used["validation"], used.get("test"), tuple(set_aside))
 
 
@@ -100,7 +101,7 @@ def _find_splits(root: Path) -> dict[str, Path]:
 def _find_classes(root: Path, split_roots: dict[str, Path]) -> tuple[str, ...]:
     """List the class folders, which must be the same in every split."""
     by_split = {
-        name: {each.name for each in path.iterdir() if each.is_dir() and not each.name.startswith(".")}
+        name: {each.name for each in path.iterdir() if each.is_dir() and not each.name.startswith(HIDDEN)}
         for name, path in split_roots.items()
     }
     everywhere, anywhere = set.intersection(*by_split.values()), set.union(*by_split.values())
@@ -142,7 +143,7 @@ def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
 
 def _class_of(path: Path, split_root: Path) -> str:
     folders = path.relative_to(split_root).parts[:-1]
-    return folders[0] if folders and not any(each.startswith(".") for each in folders) else ""
+    return folders[0] if folders and not any(each.startswith(HIDDEN) for each in folders) else ""
 
 
 def _name(path: Path, root: Path) -> str:
