@@ -40,7 +40,7 @@ logger = logging.getLogger(__name__)
 Batches = Iterable[tuple[np.ndarray, np.ndarray]]
 HISTORY_FILE = "history.csv"
 CARD_VERSION = 1  # rises when a key changes its meaning
-PACKAGES = ("kerascnn", "keras", "tensorflow", "ai-edge-litert", "litert-quantizer", "numpy", "pillow")
+PACKAGES = ("keras", "tensorflow", "ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 
 
 @dataclass(frozen=True)

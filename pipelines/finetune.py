@@ -100,6 +100,8 @@ def main(config: Config) -> int:
         stages,
         class_weight=source.train.class_weights() if config.balance_classes else None,
     )
+    if not history.best_epoch:
+        raise ValueError("Interrupted before the first epoch ended: there is nothing to export.")
     logger.info("Exporting to %s.", output)
     settings = dataclasses.asdict(config) | {"output": str(output)}
     facts = RunFacts(config.architecture, weights, run_command(), settings, config.seed, started)

@@ -21,16 +21,16 @@ def write_card(folder: str | Path, card: Mapping[str, Any]) -> Path:
     Keys keep the order in which they are given. NumPy scalars, arrays and tuples become plain numbers and lists.
 
     Args:
-        folder: An existing run folder.
-        card: Nested mappings (string keys) and sequences of strings, finite numbers, booleans and None.
+        folder: an existing run folder.
+        card: nested mappings (string keys) and sequences of strings, finite numbers, booleans and None.
 
     Returns:
         The path of the written file.
 
     Raises:
-        ValueError: A number is NaN or infinite, which JSON cannot hold; the message names its key.
-        TypeError: A value or a key is of a kind that JSON cannot hold; the message names its key.
-        FileNotFoundError: The folder does not exist.
+        ValueError: a number is NaN or infinite, which JSON cannot hold; the message names its key.
+        TypeError: a value or a key is of a kind that JSON cannot hold; the message names its key.
+        FileNotFoundError: the folder does not exist.
     """
     text = json.dumps(_plain(card, "card"), indent=2, ensure_ascii=False, allow_nan=False)
     return write_whole(Path(folder) / CARD_NAME, text + "\n")
@@ -46,8 +46,8 @@ def read_card(folder: str | Path) -> dict[str, Any]:
         The card, as `write_card` was given it (with lists for tuples and arrays).
 
     Raises:
-        FileNotFoundError: The folder holds no card.json.
-        ValueError: The file is not JSON, or not a JSON object.
+        FileNotFoundError: the folder holds no card.json.
+        ValueError: the file is not JSON, or not a JSON object.
     """
     path = Path(folder) / CARD_NAME
     if not path.is_file():
@@ -73,15 +73,15 @@ def write_whole(path: Path, text: str) -> Path:
     """Write a text file whole or not at all: into a temporary sibling, which then takes the file's name.
 
     Args:
-        path: The file; one that exists is replaced. Its folder must exist.
-        text: The contents. File names that are not valid Unicode are written as escapes such as `\\udcff`, in JSON and
+        path: the file; one that exists is replaced. Its folder must exist.
+        text: the contents. File names that are not valid Unicode are written as escapes such as `\\udcff`, in JSON and
             HTML alike, rather than refused.
 
     Returns:
         `path`.
 
     Raises:
-        FileNotFoundError: The folder does not exist.
+        FileNotFoundError: the folder does not exist.
     """
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder '{path.parent}' does not exist. Create it before writing {path.name}.")

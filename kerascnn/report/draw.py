@@ -29,17 +29,17 @@ def draw_label(picture: np.ndarray, text: str, *, foreground: Color = WHITE, bac
 
     Args:
         picture: uint8, (H, W, 3), RGB.
-        text: One or more lines, separated by line breaks; at least one visible character.
-        foreground: Colour of the letters, RGB 0..255.
-        background: Colour of the band, RGB 0..255.
+        text: one or more lines, separated by line breaks; at least one visible character.
+        foreground: colour of the letters, RGB 0..255.
+        background: colour of the band, RGB 0..255.
 
     Returns:
         uint8, (H + band, max(W, 160), 3): the picture, centred on the background when narrower than 160 px, and the
         band below.
 
     Raises:
-        TypeError: The picture is not a uint8 array.
-        ValueError: The picture is not (H, W, 3), or the text is blank.
+        TypeError: the picture is not a uint8 array.
+        ValueError: the picture is not (H, W, 3), or the text is blank.
     """
     check_picture(picture)
     if not text.strip():
@@ -63,15 +63,15 @@ def write_picture(path: str | Path, picture: np.ndarray) -> Path:
     """Write a picture as PNG, whole or not at all; the folders above it are made.
 
     Args:
-        path: The file; one that exists is replaced.
+        path: the file; one that exists is replaced.
         picture: uint8, (H, W, 3), RGB.
 
     Returns:
         The path.
 
     Raises:
-        TypeError: The picture is not a uint8 array.
-        ValueError: The picture is not (H, W, 3).
+        TypeError: the picture is not a uint8 array.
+        ValueError: the picture is not (H, W, 3).
     """
     check_picture(picture)
     path = Path(path)
@@ -90,14 +90,14 @@ def thumbnail(picture: np.ndarray, size: int) -> np.ndarray:
 
     Args:
         picture: uint8, (H, W, 3), RGB.
-        size: Longest side allowed, px, at least 1.
+        size: longest side allowed, px, at least 1.
 
     Returns:
         uint8, (h, w, 3) with 1 <= h, w <= size.
 
     Raises:
-        TypeError: The picture is not a uint8 array.
-        ValueError: The picture is not (H, W, 3), or `size` is below 1.
+        TypeError: the picture is not a uint8 array.
+        ValueError: the picture is not (H, W, 3), or `size` is below 1.
     """
     check_picture(picture)
     if size < 1:
@@ -112,8 +112,8 @@ def check_picture(picture: np.ndarray) -> None:
     """Raise unless `picture` is a uint8 RGB array with at least one pixel.
 
     Raises:
-        TypeError: Not a uint8 array.
-        ValueError: Not of shape (H, W, 3) with H, W >= 1.
+        TypeError: not a uint8 array.
+        ValueError: not of shape (H, W, 3) with H, W >= 1.
     """
     if not isinstance(picture, np.ndarray) or picture.dtype != np.uint8:
         received = picture.dtype if isinstance(picture, np.ndarray) else type(picture).__name__

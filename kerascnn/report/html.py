@@ -37,10 +37,10 @@ class Mistake:
 
     Attributes:
         picture: uint8, (H, W, 3), RGB.
-        true: Its class.
-        predicted: The class it was taken for.
-        confidence: Probability of the predicted class, 0..1.
-        name: The picture's file name.
+        true: its class.
+        predicted: the class it was taken for.
+        confidence: probability of the predicted class, 0..1.
+        name: the picture's file name.
     """
 
     picture: np.ndarray
@@ -67,19 +67,19 @@ def write_html(
     """Write the report of a run as report.html into its folder, whole or not at all.
 
     Args:
-        folder: An existing run folder.
-        card: The run's card, see `write_card`. Keys the page does not know are left out of it.
-        history: One mapping per epoch with the keys stage, epoch, learning_rate, loss, accuracy, val_loss and
+        folder: an existing run folder.
+        card: the run's card, see `write_card`. Keys the page does not know are left out of it.
+        history: one mapping per epoch with the keys stage, epoch, learning_rate, loss, accuracy, val_loss and
             val_accuracy, see `plot_history`; empty when nothing was trained.
-        mistakes: Wrong answers in any order, of the split that the page leads with, see `leading_split`; the
+        mistakes: wrong answers in any order, of the split that the page leads with, see `leading_split`; the
             `MAX_MISTAKES` most confident are shown.
-        num_mistakes: How many there are, where not all of them are given.
+        num_mistakes: how many there are, where not all of them are given.
 
     Returns:
         The path of the written file.
 
     Raises:
-        FileNotFoundError: The folder does not exist.
+        FileNotFoundError: the folder does not exist.
     """
     pages = Environment(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True

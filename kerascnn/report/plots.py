@@ -59,15 +59,15 @@ def plot_history(rows: Sequence[Mapping[str, Any]], *, best_epoch: int | None = 
     Stage boundaries are dashed and the stages named; the best epoch is circled.
 
     Args:
-        rows: One mapping per epoch, in order, with the keys stage (str), epoch (int, 1-based over the whole run), loss,
+        rows: one mapping per epoch, in order, with the keys stage (str), epoch (int, 1-based over the whole run), loss,
             accuracy, val_loss and val_accuracy (accuracies 0..1). Where a value is NaN or None the curve has a gap.
-        best_epoch: The epoch whose weights the model has; None, or one that is not in the rows, circles nothing.
+        best_epoch: the epoch whose weights the model has; None, or one that is not in the rows, circles nothing.
 
     Returns:
         An `<svg>` element.
 
     Raises:
-        ValueError: There is no row.
+        ValueError: there is no row.
     """
     if not rows:
         raise ValueError("rows must hold at least one epoch. Received none.")
@@ -97,15 +97,15 @@ def plot_confusion(matrix: np.ndarray | Sequence[Sequence[int]], classes: Sequen
     With more than 25 classes only the colour is shown, and about a dozen of the names.
 
     Args:
-        matrix: Counts, (C, C), row = true class, column = predicted class. A row of zeros (a class without pictures)
+        matrix: counts, (C, C), row = true class, column = predicted class. A row of zeros (a class without pictures)
             stays white.
-        classes: The C names, in the order of the rows.
+        classes: the C names, in the order of the rows.
 
     Returns:
         An `<svg>` element.
 
     Raises:
-        ValueError: The matrix is not (C, C), or holds negative numbers.
+        ValueError: the matrix is not (C, C), or holds negative numbers.
     """
     counts = np.asarray(matrix)
     if counts.shape != (len(classes), len(classes)) or counts.size == 0 or counts.min() < 0:

@@ -85,9 +85,15 @@ def fit(
         "verbose": _verbosity() if verbose == "auto" else verbose,
     }
     for stage in stages:
-        _run(task, stage, history, best, options | {"callbacks": [*callbacks]})
-        if history.interrupted:
+        try:
+            _run(task, stage, history, best, options | {"callbacks": [*callbacks]})
+        except KeyboardInterrupt:
+            history.interrupted = True
+            logger.warning("Interrupted: going on with the weights of the best epoch so far.")
             break
+        finally:
+            task.model.set_weights(best.weights)
+            history.best_epoch = best.epoch
     return history
 
 
@@ -115,24 +121,19 @@ def _run(task: Task, stage: Stage, history: History, best: "_Best", options: dic
     task.compile(make_optimizer(stage, steps_per_epoch=len(options["x"])))
     recorder = _Recorder(stage, task.monitor, history, best)
     logger.info("Stage %s: up to %d epochs, %s trains.", stage.name, stage.epochs, stage.trainable)
+    callbacks = [recorder, keras.callbacks.TerminateOnNaN(), *options["callbacks"]]
     try:
-        callbacks = [recorder, keras.callbacks.TerminateOnNaN(), *options["callbacks"]]
         task.model.fit(**options | {"epochs": stage.epochs, "callbacks": callbacks})
-    except KeyboardInterrupt:
-        history.interrupted = True
-        logger.warning("Interrupted: going on with the weights of the best epoch so far.")
-    moved = _fingerprint(frozen) != before  # asked before the best weights, which could hide it, are back
-    task.model.set_weights(best.weights)
-    history.best_epoch = best.epoch
-    history.stages.append(
-        asdict(stage)
-        | {
-            "epochs_run": recorder.epochs_run,
-            "trained_parameters": _count(task.model.trainable_weights),
-            "frozen_parameters": _count(task.model.non_trainable_weights),
-        }
-    )
-    if moved:
+    finally:
+        history.stages.append(
+            asdict(stage)
+            | {
+                "epochs_run": recorder.epochs_run,
+                "trained_parameters": _count(task.model.trainable_weights),
+                "frozen_parameters": _count(task.model.non_trainable_weights),
+            }
+        )
+    if _fingerprint(frozen) != before:
         raise RuntimeError(f"A layer that the stage {stage.name} had frozen has moved: its result cannot be trusted.")
     if recorder.diverged:
         raise RuntimeError(

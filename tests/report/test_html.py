@@ -294,3 +294,20 @@ def test_failed_write_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="disk is full"):
         write_html(tmp_path, _card(), HISTORY, [_mistake()])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_duplicates_across_splits_are_the_readers_to_see(tmp_path):
+    card = _card()
+    card["data"]["duplicates_across_splits"] = [["train/ants/1.jpg", "val/bees/9.jpg"]]
+    text = _visible(_write(tmp_path, card))
+    assert "Duplicates across splits" in text
+    assert "train/ants/1.jpg and val/bees/9.jpg" in text
+
+
+def test_the_circle_is_at_the_epoch_that_the_card_names(tmp_path):
+    assert "circled: epoch 2, the best" in _write(tmp_path, _card() | {"best_epoch": 2})
+
+
+def test_mistakes_that_are_not_shown_are_counted(tmp_path):
+    write_html(tmp_path, _card(), HISTORY, [_mistake()], num_mistakes=70)
+    assert "These are 1 of 70." in _visible((tmp_path / "report.html").read_text(encoding="utf-8"))
