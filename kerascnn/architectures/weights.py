@@ -96,7 +96,7 @@ def read_layers(path: Path) -> dict[str, dict[str, np.ndarray]]:
         raise ValueError(f"{path} is not a weight file of Keras (.h5, .weights.h5, .keras): {error}.") from error
 
 
-def _resolve(model, weights, alpha) -> Path:
+def _resolve(model: keras.Model, weights: str | Path, alpha: float) -> Path:
     if str(weights) in RELEASES:
         return find_release(str(weights), model, alpha)
     path = Path(weights)

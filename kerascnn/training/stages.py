@@ -66,12 +66,12 @@ def transfer(
     head_epochs: int = 10,
     fine_tune_epochs: int = 5,
     *,
-    fine_tune_from: str = "stride32",
+    fine_tune_from: str = "all",
     head_learning_rate: float = 1e-3,
     fine_tune_learning_rate: float = 1e-4,
     patience: int | None = None,
 ) -> list[Stage]:
-    """List the stages of transfer learning: train a new head on the frozen network, then fine-tune its end.
+    """List the stages of transfer learning: a new head on the frozen network first, then the network itself.
 
     Args:
         head_epochs: 0 leaves the first stage out.

@@ -70,10 +70,10 @@ def test_network_without_stages_has_no_head_to_train_alone(trainable):
     assert freeze(model, Stage("all", 1, 1e-3)) == []
 
 
-def test_transfer_trains_the_head_and_then_the_end():
+def test_transfer_trains_the_head_and_then_everything():
     head, fine_tune = transfer(10, 5, patience=3)
     assert head == Stage("head", 10, 1e-3, patience=3, name="head")
-    assert fine_tune == Stage("stride32", 5, 1e-4, "cosine", warmup_epochs=1.0, patience=3, name="fine-tune")
+    assert fine_tune == Stage("all", 5, 1e-4, "cosine", warmup_epochs=1.0, patience=3, name="fine-tune")
     assert head.batch_norm == fine_tune.batch_norm == "frozen"
 
 
