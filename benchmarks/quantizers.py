@@ -163,7 +163,7 @@ def print_table(rows: list[dict]) -> None:
         table.add_column(heading.replace("_", " "), justify="left" if heading == "file" else "right")
     for row in rows:
         table.add_row(row["file"], *(f"{value:.4f}" for key, value in row.items() if key != "file"))
-    Console().print(table)
+    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

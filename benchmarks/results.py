@@ -139,7 +139,7 @@ def print_table(rows: list[dict], peers: list[dict]) -> None:
         of_file = [row for row in rows if row["file"] == precision]
         values = {column: np.array([row[column] for row in of_file]) for column in COLUMNS}
         table.add_row(precision, *(f"{value.mean():.3g} ± {value.std():.1g}" for value in values.values()))
-    console = Console()
+    console = Console(width=120)
     console.print(table)
     for key in ("last", "best"):
         values = np.array([peer[key] for peer in peers])

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -76,7 +78,34 @@ def test_what_cannot_be_done_is_said_in_a_sentence_and_leaves_nothing(smoke_run,
     assert {each.name for each in smoke_run.parent.iterdir()} == before
 
 
-def test_a_file_that_is_no_picture_is_listed_in_the_card_and_left_alone(run, workplace):
+def make_bad_files(picture: bytes) -> dict[str, bytes]:
+    """Twenty kinds of files that are no usable picture, by name; `picture` is a good PNG."""
+    bomb = b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
+    return {
+        "empty.jpg": b"",
+        "one_byte.jpg": b"\xff",
+        "notes.jpg": b"not a picture",
+        "page.png": b"<!doctype html><title>404</title>",
+        "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        "truncated.png": picture[: len(picture) // 2],
+        "header.png": picture[:33],
+        "wrong_crc.png": picture[:60] + bytes([picture[60] ^ 255]) + picture[61:],
+        "bomb.png": bomb + struct.pack(">I", zlib.crc32(bomb[12:])),
+        "jpeg_header.jpg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00",
+        "gif_header.gif": b"GIF89a\x10\x00\x10\x00",
+        "webp_header.webp": b"RIFF\x10\x00\x00\x00WEBPVP8 ",
+        "tiff_header.tif": b"II*\x00\x08\x00\x00\x00",
+        "zeros.bmp": bytes(500),
+        "noise.jpg": np.random.default_rng(0).bytes(500),
+        "photo.heic": b"\x00\x00\x00\x18ftypheic" + bytes(100),
+        "archive.zip": b"PK\x03\x04" + bytes(100),
+        "paper.pdf": b"%PDF-1.7\n",
+        "Thumbs.db": b"\xd0\xcf\x11\xe0" + bytes(100),
+        ".DS_Store": b"\x00\x00\x00\x01Bud1",
+    }
+
+
+def test_twenty_kinds_of_bad_files_are_listed_in_the_card_and_left_alone(run, workplace):
     rng = np.random.default_rng(0)
     for split, count in (("train", 6), ("val", 3)):
         for label, name in enumerate(("dark", "light")):
@@ -84,17 +113,18 @@ def test_a_file_that_is_no_picture_is_listed_in_the_card_and_left_alone(run, wor
             folder.mkdir(parents=True)
             for number in range(count):
                 pixels = rng.integers(0, 100, (40, 50, 3)) + 150 * label
-                Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.jpg")
-    bad = workplace / "photos" / "train" / "dark" / "notes.jpg"
-    bad.write_text("not a picture")
+                Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
+    place = workplace / "photos" / "train" / "dark"
+    bad = make_bad_files((place / "0.png").read_bytes())
+    for name, content in bad.items():
+        (place / name).write_bytes(content)
     outcome = run(
         "finetune.py", "--data", "photos", "--weights", "none", "--image-size", "32", "32",
         "--head-epochs", "1", "--fine-tune-epochs", "0", "--keep-over-budget",
     )  # fmt: skip
     assert outcome.returncode == 0, outcome.stderr
     card = json.loads((workplace / "saved_models" / "photos" / "card.json").read_text())
-    (entry,) = card["data"]["set_aside"]
-    assert entry["path"] == "train/dark/notes.jpg"
-    assert "not a picture" in entry["reason"]
+    assert {entry["path"] for entry in card["data"]["set_aside"]} == {f"train/dark/{name}" for name in bad}
+    assert all(entry["reason"] for entry in card["data"]["set_aside"])
     assert card["data"]["splits"]["train"]["per_class"] == {"dark": 6, "light": 6}
-    assert bad.read_text() == "not a picture"
+    assert {name: (place / name).read_bytes() for name in bad} == bad
