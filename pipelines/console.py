@@ -82,7 +82,9 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
     plain = {"soft_wrap": True, "highlight": False, "markup": False}
     console.print(f"report: {output / 'report.html'}", **plain)
     files = [output / card["export"][precision]["file"] for precision in ("int8", "dynamic", "float16", "float32")]
-    console.print(f"for the phone: {next(file for file in files if file.exists())}", **plain)
+    smallest = next((file for file in files if file.exists()), None)  # none is there if all missed their budgets
+    if smallest is not None:
+        console.print(f"for the phone: {smallest}", **plain)
     missed = [row for row in card["export"].values() if not row["passed"]]
     for row in missed:
         outcome = "kept all the same" if keep_over_budget else "not written"
