@@ -34,7 +34,7 @@ class Config:
     batch_size: int = 32
     """Pictures at a time."""
     smoke: bool = False
-    """Measure a run of seconds on the embedded data, which is trained first if it is not there."""
+    """Measure a small run on the embedded data, which is trained first if it is not there."""
 
 
 def main(config: Config) -> int:

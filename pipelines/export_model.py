@@ -33,7 +33,7 @@ class Config:
     overwrite: bool = False
     """Replace the run folder if it is there."""
     smoke: bool = False
-    """Export a run of seconds on the embedded data, which is trained first if it is not there."""
+    """Export a small run on the embedded data, which is trained first if it is not there."""
 
 
 def main(config: Config) -> int:

@@ -68,7 +68,7 @@ class Config:
     overwrite: bool = False
     """Replace the run folder if it is there."""
     smoke: bool = False
-    """A run of seconds on the embedded data, to see that everything works; its answers are worthless."""
+    """A run of a minute or so on the embedded data, to see that everything works; its answers are worthless."""
 
 
 def main(config: Config) -> int:

@@ -38,7 +38,7 @@ class Config:
     save: Path | None = None
     """A folder for pictures with the answer below them; it is made."""
     smoke: bool = False
-    """Ask a run of seconds on the embedded data, which is trained first if it is not there."""
+    """Ask a small run on the embedded data, which is trained first if it is not there."""
 
 
 def main(config: Config) -> int:

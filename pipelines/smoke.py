@@ -1,4 +1,4 @@
-"""The run of seconds that the other scripts' --smoke works on: finetune.py --smoke, on the embedded data."""
+"""The small run that the other scripts' --smoke works on: finetune.py --smoke, on the embedded data."""
 
 from pathlib import Path
 
