@@ -1,5 +1,6 @@
 """A run folder is written whole or not at all: into a temporary sibling, which is then renamed."""
 
+import itertools
 import logging
 import os
 import shutil
@@ -42,8 +43,8 @@ def new_run_folder(path: str | Path, *, overwrite: bool = False, keep_incomplete
     Args:
         path: the final name. Folders above it are made.
         overwrite: replaces a run folder that is there, at the end and not before.
-        keep_incomplete: after an error, keep what was written as a folder named with `.incomplete` behind the final
-            name, instead of removing it.
+        keep_incomplete: after an error, keep what was written instead of removing it: in the first of
+            `NAME.incomplete`, `NAME.incomplete2`, `NAME.incomplete3` and so on that is free.
 
     Yields:
         The temporary folder, beside the final one. After an error what was there before is untouched.
@@ -57,12 +58,13 @@ def new_run_folder(path: str | Path, *, overwrite: bool = False, keep_incomplete
     try:
         yield temporary
         _set_usual_mode(temporary)
+        check_output(final, overwrite=overwrite)  # again: exporting takes minutes, in which something may have appeared
         _replace(temporary, final)
     except BaseException:
         if keep_incomplete:
             _set_usual_mode(temporary)
-            incomplete = final.with_name(f"{final.name}.incomplete")
-            _replace(temporary, incomplete)
+            incomplete = _free_name(final)
+            os.replace(temporary, incomplete)
             logger.warning("What was trained is kept in %s; export_model.py --run goes on from there.", incomplete)
         raise
     finally:
@@ -81,6 +83,14 @@ def _replace(new: Path, final: Path) -> None:
             os.replace(old, final)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _free_name(final: Path) -> Path:
+    """Find a name for an incomplete folder that nothing bears, not even a link to nothing."""
+    for number in itertools.count(1):
+        path = final.with_name(f"{final.name}.incomplete{number if number > 1 else ''}")
+        if not os.path.lexists(path):
+            return path
 
 
 def _set_usual_mode(folder: Path) -> None:

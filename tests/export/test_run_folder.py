@@ -86,6 +86,34 @@ def test_an_incomplete_folder_is_kept_when_asked_for(tmp_path):
     assert (tmp_path / "run.incomplete" / "file.txt").read_text() == "half"
 
 
+def test_what_bears_the_name_of_an_incomplete_folder_is_never_replaced(tmp_path):
+    (tmp_path / "run.incomplete").mkdir()
+    (tmp_path / "run.incomplete" / "1.jpg").write_text("precious")
+    (tmp_path / "run.incomplete2").write_text("a file")
+    (tmp_path / "run.incomplete4").symlink_to("nowhere")
+    for text in ("first", "second"):
+        with pytest.raises(RuntimeError), new_run_folder(tmp_path / "run", keep_incomplete=True) as folder:
+            write(folder, text)
+            raise RuntimeError
+    assert (tmp_path / "run.incomplete" / "1.jpg").read_text() == "precious"
+    assert (tmp_path / "run.incomplete2").read_text() == "a file"
+    assert (tmp_path / "run.incomplete3" / "file.txt").read_text() == "first"
+    assert (tmp_path / "run.incomplete4").is_symlink()
+    assert (tmp_path / "run.incomplete5" / "file.txt").read_text() == "second"
+    assert len(list(tmp_path.iterdir())) == 5
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_what_appears_at_the_path_while_the_block_runs_is_never_replaced(tmp_path, overwrite):
+    photos = tmp_path / "run"
+    with pytest.raises(FileExistsError), new_run_folder(photos, overwrite=overwrite, keep_incomplete=True) as folder:
+        write(folder, "new")
+        photos.mkdir()
+        (photos / "1.jpg").write_text("precious")
+    assert (photos / "1.jpg").read_text() == "precious"
+    assert (tmp_path / "run.incomplete" / "file.txt").read_text() == "new"
+
+
 def test_an_error_while_renaming_puts_the_old_folder_back(tmp_path, monkeypatch):
     with new_run_folder(tmp_path / "run") as folder:
         write(folder, "old")

@@ -1,5 +1,6 @@
 """Where samples come from: class folders, any tfds name, the embedded data sets, IDX files."""
 
+import dataclasses
 import logging
 
 from kerascnn.data.sources.folder import folder, pictures
@@ -20,11 +21,14 @@ def open_source(spec: str, *, seed: int = 0) -> Source:
             set; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX files.
         seed: decides which pictures a data set without a validation split lends to one.
 
+    Returns:
+        The data set, named `spec`: `open_source(source.name, seed=seed)` opens it again.
+
     Raises:
         ValueError: for data that cannot be trained on; see the function of each kind.
         FileNotFoundError: for a folder that is not there.
     """
-    source = _open(spec, seed)
+    source = dataclasses.replace(_open(spec, seed), name=spec)
     duplicates = source.duplicates_across_splits()
     if duplicates:
         logger.warning(

@@ -19,6 +19,7 @@ FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
+VALIDATION_SHARE = 0.1  # of the training pictures: a tenth of 60,000 is enough to choose on
 UINT8 = 8  # the third byte of an IDX file says the type of its elements
 
 
@@ -28,7 +29,7 @@ def idx(path: str | Path, classes: tuple[str, ...] | None = None, *, seed: int =
     Args:
         path: the folder that holds the files, under their usual names, with or without `.gz`.
         classes: name of each label; by default the labels themselves.
-        seed: decides which fifth of the training pictures is the validation split.
+        seed: decides which tenth of the training pictures is the validation split.
 
     Returns:
         The data set; grey pictures are given as RGB. The `t10k` files are its test split.
@@ -44,8 +45,9 @@ def idx(path: str | Path, classes: tuple[str, ...] | None = None, *, seed: int =
     if highest >= len(classes):
         raise ValueError(f"{folder} has the label {highest}, and there are names for {len(classes)} classes.")
     check_classes(str(folder), classes, splits)
-    train, valid = split_by_class(splits["train"].labels, classes, seed)
-    return Source(str(path), classes, splits["train"].select(train), splits["train"].select(valid), splits["test"])
+    train, valid = split_by_class(splits["train"].labels, classes, seed, VALIDATION_SHARE)
+    name = f"{'fashion_mnist' if classes == FASHION_MNIST_CLASSES else 'idx'}:{path}"  # see `open_source`
+    return Source(name, classes, splits["train"].select(train), splits["train"].select(valid), splits["test"])
 
 
 def read_idx(path: Path) -> np.ndarray:

@@ -67,7 +67,7 @@ class Source:
     """A data set.
 
     Attributes:
-        name: what was asked for: a path or a name.
+        name: what was asked for, in the words that `kerascnn.data.open_source` takes.
         classes: name of each class, in the order of the labels.
         train: what the weights are fitted to.
         valid: what choices are made on.

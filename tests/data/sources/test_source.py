@@ -1,13 +1,19 @@
 """Splits and sources: selection, counts and weights by hand, fingerprints and duplicates as rules."""
 
 import hashlib
+import itertools
+import socket
 
 import numpy as np
 import pytest
 import tensorflow as tf
+import tensorflow_datasets as tfds
 
-from kerascnn.data import Source, Split, open_source
+from kerascnn.data import Source, Split, idx, open_source
+from kerascnn.data.scenes import Scenes
+from kerascnn.data.sources.idx import FASHION_MNIST_CLASSES
 from kerascnn.data.sources.source import check_classes, split_by_class
+from tests.data.sources.test_idx import write_idx
 
 CLASSES = ("ants", "bees")
 
@@ -169,3 +175,44 @@ def test_open_source_reads_a_folder_with_the_seed(tmp_path, encode):
     first, other = open_source(str(tmp_path)), open_source(str(tmp_path), seed=1)
     assert first.classes == CLASSES
     assert first.valid.names != other.valid.names
+
+
+@pytest.fixture
+def every_kind(tmp_path, encode, monkeypatch):
+    """A small data set of each kind that open_source knows; scenes are among those that TensorFlow Datasets knows."""
+    monkeypatch.chdir(tmp_path)
+    seeds = itertools.count()
+    for place in ("photos", "split/train", "split/val", "split/test"):
+        for name in CLASSES:
+            (tmp_path / place / name).mkdir(parents=True)
+            for number in range(10):
+                (tmp_path / place / name / f"{number}.png").write_bytes(encode(size=(4, 4), seed=next(seeds)))
+    (tmp_path / "digits").mkdir()
+    write_idx(tmp_path / "digits", list(range(10)) * 4, list(range(10)))
+    for config in Scenes.builder_configs.values():
+        for count in ("num_train", "num_validation", "num_test"):
+            monkeypatch.setattr(config, count, 10)
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "tfds"))
+    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("the network was touched"))
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        *("photos", "./photos", "split", "idx:digits", "fashion_mnist:digits"),
+        *("scenes", "scenes/tiny", "tfds:scenes/tiny", "tfds:scenes/tiny:1.0.0"),
+    ],
+)
+def test_the_name_of_a_source_opens_the_same_data(spec, every_kind):
+    source = open_source(spec, seed=3)
+    assert source.name == spec
+    again = open_source(source.name, seed=3)
+    assert (again.classes, again.fingerprint) == (source.classes, source.fingerprint)
+    assert again.valid.names == source.valid.names
+
+
+@pytest.mark.parametrize("classes", [None, FASHION_MNIST_CLASSES])
+def test_idx_files_that_were_opened_in_python_are_named_for_open_source(classes, every_kind):
+    source = idx("digits", classes)
+    again = open_source(source.name)
+    assert (again.name, again.classes, again.fingerprint) == (source.name, source.classes, source.fingerprint)
