@@ -1,6 +1,6 @@
 """The data doctor: every picture is decoded once before training, and what cannot be used is set aside and listed.
 
-No file of the user's is ever changed. A picture that passes here will decode in the last epoch as it did now.
+No user file is ever changed. A picture that passes here will decode in the last epoch as it did now.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from kerascnn.data.decode import FORMATS, decode_with_pillow, is_plain, open_pic
 
 # Pillow's own threshold for a decompression bomb: a quarter of a gigabyte of RGB.
 MAX_PIXELS = 89_478_485
-HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")  # how iPhones' photos start, behind four bytes of length
+HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")  # how iPhones' photos start, after four bytes of length
 MANY = 2000  # from here on the check takes long enough for a progress bar
 
 
@@ -27,7 +27,7 @@ class SetAside:
     """A file that is left out, and why.
 
     Attributes:
-        path: where it lies, relative to the folder that was given.
+        path: where it is, relative to the folder that was given.
         reason: what is wrong with it.
     """
 
@@ -73,7 +73,7 @@ def check_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Checked:
             raise UnusableError("HEIC, which Pillow does not read: export it as JPEG") from error
         raise UnusableError(f"not a picture of a known format ({', '.join(FORMATS)})") from error
     width, height = picture.size
-    if width * height > max_pixels:  # before `is_plain`, which decodes a PNG to find the EXIF behind its pixels
+    if width * height > max_pixels:  # before `is_plain`, which decodes a PNG to find the EXIF after its pixels
         raise UnusableError(f"too large: {width} x {height} is over the limit of {max_pixels} pixels")
     try:
         plain = is_plain(picture) and _decodes_with_tensorflow(data)

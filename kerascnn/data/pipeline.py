@@ -37,7 +37,7 @@ def pipeline(
         task: gives the size of the network's input and the targets.
         augment: augmentations, done one after another.
         batch_size: pictures in a batch; the last one of an epoch may be smaller.
-        seed: shuffles anew for every epoch and decides the augmentations. None keeps the order, for validation.
+        seed: shuffles again for every epoch and decides the augmentations. None keeps the order, for validation.
 
     Returns:
         A finite data set of (images, targets): images (B, height, width, 3) uint8, stretched to the task's size, as a
@@ -114,7 +114,7 @@ def _in_order(size: int) -> tf.data.Dataset:
 
 
 def _shuffled(size: int, seed: int, passes: tf.Variable) -> tf.data.Dataset:
-    """Give (epoch, index) pairs in an order that is a permutation of its own for every epoch.
+    """Give (epoch, index) pairs in an order that is a new permutation in every epoch.
 
     The permutation is computed, not stored (`index_shuffle`). The epoch is the number of complete passes so far.
     """
@@ -132,7 +132,7 @@ def _shuffled(size: int, seed: int, passes: tf.Variable) -> tf.data.Dataset:
 def _counted(batches: tf.data.Dataset, passes: tf.Variable) -> tf.data.Dataset:
     """Count a pass when its last batch is handed over, so that one that was broken off does not count.
 
-    Counting behind the last batch would be too late, since Keras knows the number of batches and asks for no more;
+    Counting after the last batch would be too late, since Keras knows the number of batches and asks for no more;
     counting before the prefetch would be too early.
     """
     last = batches.cardinality() - 1
@@ -142,12 +142,12 @@ def _counted(batches: tf.data.Dataset, passes: tf.Variable) -> tf.data.Dataset:
         return batch
 
     options = tf.data.Options()
-    options.experimental_optimization.inject_prefetch = False  # TensorFlow would add one behind the counting
+    options.experimental_optimization.inject_prefetch = False  # TensorFlow would add one after the counting
     return batches.enumerate().map(count).with_options(options)
 
 
 def _fold(seed: int, *numbers: int | tf.Tensor) -> tf.Tensor:
-    """Make one (2,) seed of a seed and where we are."""
+    """Make one (2,) seed from a seed and the numbers that say where we are."""
     key = tf.constant([seed, 0], tf.int64)
     for number in numbers:
         key = tf.random.experimental.stateless_fold_in(key, tf.cast(number, tf.int64))

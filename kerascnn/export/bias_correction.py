@@ -1,4 +1,4 @@
-"""Bias correction: what rounding the weights to 8 bits does to the mean of every channel is taken back in its bias.
+"""Bias correction: what rounding the weights to 8 bits does to the mean of every channel is compensated in its bias.
 
 The rounding error of a filter is small, but it is the same for every picture: where the filter's inputs are not centred
 it shifts the channel's mean, and a batch normalisation with a small deviation blows the shift up. In a MobileNetV2, one
@@ -26,12 +26,12 @@ def correct_bias(model: keras.Model, pictures: np.ndarray, kinds: tuple[type[lay
         kinds: the layers whose weights will be quantised: `Conv2D`, `DepthwiseConv2D` or both.
 
     Returns:
-        A copy of the model, in which the bias of each such layer, or the moving mean of the batch normalisation behind
-        it, takes back the shift of its channels' means.
+        A copy of the model, in which the bias of each such layer, or the moving mean of the batch normalisation after
+        it, compensates the shift of its channels' means.
     """
     corrected = keras.models.clone_model(model)
     corrected.set_weights(model.get_weights())
-    # DepthwiseConv2D is no Conv2D to Keras, but Conv2DTranspose is one, with another order of channels.
+    # DepthwiseConv2D is no Conv2D to Keras, but Conv2DTranspose is one, with a different order of channels.
     chosen = [
         layer
         for layer in corrected.layers
@@ -77,7 +77,7 @@ def _channel_axis(layer: layers.Layer) -> int:
 
 
 def _find_mean(model: keras.Model, layer: layers.Layer) -> tuple[keras.Variable, int] | None:
-    """Find what sets the mean of a layer's channels, and the sign with which it takes back a shift."""
+    """Find what sets the mean of a layer's channels, and the sign with which it compensates a shift."""
     for follower in model.layers:
         if isinstance(follower, layers.BatchNormalization) and follower.input is layer.output:
             return follower.moving_mean, 1

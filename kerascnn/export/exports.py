@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 Batches = Iterable[tuple[np.ndarray, np.ndarray]]
 MODEL_FILE = "model.keras"
-TOLERANCE = 1e-4  # relative to the largest output: the same computation, perhaps in another order
+TOLERANCE = 1e-4  # relative to the largest output: the same computation, perhaps in a different order
 PROOF_PICTURES = 8
 
 
@@ -34,7 +34,7 @@ def export(
     task: Task, path: str | Path, *, calibration: Batches, validation: Batches, keep_over_budget: bool = False,
     overwrite: bool = False,
 ) -> dict[str, dict[str, Any]]:  # fmt: skip
-    """Export a task to a folder of its own, whole or not at all.
+    """Export a task to its own folder, whole or not at all.
 
     Args:
         task: what to export.
@@ -103,7 +103,7 @@ def write_exports(
 
 
 def save_keras(task: Task, path: Path) -> None:
-    """Write a task's model as a `.keras` file, without the state of an optimiser, which is twice the size of it."""
+    """Write a task's model as a `.keras` file, without the state of an optimiser, which is twice its size."""
     keras.Model(task.model.input, task.model.output, name=task.model.name).save(path)
 
 

@@ -12,7 +12,7 @@ def unpack(content: bytes) -> schema.ModelT:
     """Read the bytes of a .tflite file into the schema's object form."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     for buffer in model.buffers:
-        if buffer.offset > 1:  # some tools store weights behind the flatbuffer; bring them back into it
+        if buffer.offset > 1:  # some tools store weights after the flatbuffer; bring them back into it
             buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
             buffer.offset = buffer.size = 0
     return model

@@ -39,7 +39,7 @@ class TFLiteModel:
         return {name: np.stack([answer[name] for answer in answers]) for name in self.output_details}
 
     def time(self, image: np.ndarray, runs: int) -> list[float]:
-        """Time runs on a picture (H, W, 3), the conversion of its type and of the answer's included: seconds each."""
+        """Time runs on a picture (H, W, 3), including the type conversions of picture and answer: seconds each."""
         self._run(image)
         seconds = []
         for _ in range(runs):

@@ -29,9 +29,9 @@ class Budget:
     max_difference: float | None = None
 
 
-# float32 is the same computation in another order. float16 rounds the weights to 11 bits, which moves an answer only
-# on the fence. The 8-bit files are held to what is published for MobileNets: at most a point of accuracy. Single
-# outputs of theirs may differ much where the network itself is undecided, so no limit is set to the difference.
+# float32 is the same computation in a different order. float16 rounds the weights to 11 bits, which changes an answer
+# only where two classes are nearly equal. The 8-bit files are held to what is published for MobileNets: at most a point
+# of accuracy. Single outputs may differ much where the network itself is undecided, so the difference has no limit.
 BUDGETS = {
     "float32": Budget(agreement=0.999, accuracy_loss=0.001, max_difference=1e-4),
     "float16": Budget(agreement=0.99, accuracy_loss=0.005),

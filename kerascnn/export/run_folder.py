@@ -11,7 +11,7 @@ from pathlib import Path
 
 logger = logging.getLogger(__name__)
 
-MARKERS = ("card.json", "model.keras")  # what tells a run folder from a folder of the user's
+MARKERS = ("card.json", "model.keras")  # what tells a run folder from a user's own folder
 
 
 def check_output(path: str | Path, *, overwrite: bool = False) -> None:
@@ -72,7 +72,7 @@ def new_run_folder(path: str | Path, *, overwrite: bool = False, keep_incomplete
 
 
 def _replace(new: Path, final: Path) -> None:
-    """Give a folder its final name; one that bears it already is put aside first, and back after an error."""
+    """Give a folder its final name; one that has it already is put aside first, and put back after an error."""
     old = new.with_name(f"{new.name}.old")
     if final.exists():
         os.replace(final, old)
@@ -86,7 +86,7 @@ def _replace(new: Path, final: Path) -> None:
 
 
 def _free_name(final: Path) -> Path:
-    """Find a name for an incomplete folder that nothing bears, not even a link to nothing."""
+    """Find a name for an incomplete folder that nothing has yet, not even a link to nothing."""
     for number in itertools.count(1):
         path = final.with_name(f"{final.name}.incomplete{number if number > 1 else ''}")
         if not os.path.lexists(path):

@@ -1,6 +1,6 @@
 """The card of a run: card.json, every fact about the run that a program or a person may want later.
 
-This file knows how a card is stored, not what stands in it: the pipelines fill it, `report.html` shows it.
+This file knows how a card is stored, not what it says: the pipelines fill it, `report.html` shows it.
 """
 
 import json

@@ -1,7 +1,7 @@
 """The report of a run: report.html, one page for a person who did not write the code.
 
 The page is one file: styles, plots and pictures are inside it, it runs no script and asks the network for nothing. What
-stands on the page is gathered here, how it looks is in template.html.
+is on the page is gathered here, how it looks is in template.html.
 """
 
 import base64
@@ -50,7 +50,7 @@ class Mistake:
     name: str
 
     def __post_init__(self) -> None:
-        """Raise TypeError or ValueError for what is no picture or no probability."""
+        """Raise TypeError or ValueError for what is not a picture or not a probability."""
         check_picture(self.picture)
         if not 0 <= self.confidence <= 1:
             raise ValueError(f"confidence must lie in 0..1. Received: confidence={self.confidence}.")
@@ -188,7 +188,7 @@ def _interval(share: float, number: int) -> tuple[float, float]:
 
 
 def _by_reason(set_aside: Sequence[Mapping[str, str]]) -> list[tuple[str, list[Mapping[str, str]]]]:
-    """Return (reason, its files), the most frequent first; a reason is what stands before the colon."""
+    """Return (reason, its files), the most frequent first; a reason is the text before the colon."""
     kinds = [entry["reason"].partition(":")[0] for entry in set_aside]
     ordered = [kind for kind, _ in Counter(kinds).most_common()]
     return [(kind, [entry for entry, own in zip(set_aside, kinds, strict=True) if own == kind]) for kind in ordered]

@@ -1,4 +1,4 @@
-"""The plots of a run, as SVG text that stands alone in a file and inline in a page.
+"""The plots of a run, as SVG text that works as a file and inline in a page.
 
 Figures are made without pyplot: no display, no window, no global list of figures. The same input gives the same text,
 byte for byte. Text stays text, so that a page can set its font and a reader can search it.

@@ -11,7 +11,7 @@ from PIL import Image
 
 @pytest.fixture(scope="session")
 def photo():
-    """A function of (height, width) and a seed to a smooth RGB picture, in which every pixel is another."""
+    """A function of (height, width) and a seed to a smooth RGB picture, in which every pixel is different."""
 
     def make(size=(24, 32), seed=0):
         coarse = np.random.default_rng(seed).integers(0, 256, (5, 7, 3), dtype=np.uint8)

@@ -37,13 +37,13 @@ def test_an_empty_channel_has_no_rounding_error():
     np.testing.assert_array_equal(rounding_error(np.zeros((3, 3, 2, 1), np.float32), channel_axis=2), 0)
 
 
-def test_the_bias_takes_the_shift_back(pictures):
+def test_the_bias_compensates_the_shift(pictures):
     corrected = correct_bias(build(), pictures, (layers.Conv2D,))
     # The response to the error is 5 * -0.004, everywhere.
     np.testing.assert_allclose(corrected.get_layer("conv").get_weights()[1], [0.02], atol=1e-6)
 
 
-def test_the_moving_mean_behind_a_convolution_without_bias_takes_the_shift_up(pictures):
+def test_the_moving_mean_after_a_convolution_without_bias_compensates_the_shift(pictures):
     model = build(layers.BatchNormalization(name="bn"), use_bias=False)
     corrected = correct_bias(model, pictures, (layers.Conv2D,))
     np.testing.assert_allclose(corrected.get_layer("bn").moving_mean, [-0.02], atol=1e-6)

@@ -39,7 +39,7 @@ def test_equal_vectors_are_stored_once():
     assert all(buffer.data.tolist() == [0] * 1000 for buffer in unpack(pack(model)).buffers)
 
 
-def test_weights_behind_the_flatbuffer_are_brought_into_it():
+def test_weights_after_the_flatbuffer_are_brought_into_it():
     model = schema.ModelT()
     model.version = 3
     model.buffers = [schema.BufferT()]

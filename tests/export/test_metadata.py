@@ -49,7 +49,7 @@ def test_an_integer_input_declares_no_normalisation(files):
     assert not image.processUnits
 
 
-def test_labels_are_a_stored_file_behind_the_model(files):
+def test_labels_are_a_stored_file_after_the_model(files):
     with zipfile.ZipFile(io.BytesIO(files["int8"])) as archive:
         (entry,) = archive.infolist()
         assert entry.filename == "labels.txt"

@@ -30,7 +30,7 @@ MAIN_DOMINANCE = 1.6  # and this many times the visible area of any other
 
 MAIN_AREA = (2000, 5500)  # pixels, out of 25,600
 OTHER_AREA = (0.12, 0.5)  # as a share of the main thing's area
-LONGEST_SIDE = 0.85 * IMAGE_SIZE  # of a thing, in pixels; it holds back the keys, which are thin and long
+LONGEST_SIDE = 0.85 * IMAGE_SIZE  # of a thing, in pixels; it limits the keys, which are thin and long
 MAX_TURN = 40.0  # degrees to either side
 
 
@@ -96,7 +96,7 @@ def annotate_things(things: list[Thing], owners: np.ndarray) -> dict[str, np.nda
 
 
 def _place(rng: Random, name: str, area: float, center: np.ndarray) -> Thing:
-    """Give a shape a size, a turn and a place. All classes share one range of areas, so area does not tell them."""
+    """Give a shape a size, a turn and a place. All classes share one range of areas, so it does not tell them apart."""
     is_class = name in SHAPES
     turn = np.radians(rng.uniform(-1, 1) * (MAX_TURN if is_class else 180))
     squeeze, mirror = rng.uniform(0.85, 1.15), rng.choice([-1, 1])

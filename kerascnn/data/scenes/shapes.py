@@ -104,7 +104,7 @@ def _arc(x: float, y: float, radius_x: float, radius_y: float, start: float = 0,
 
 
 def _curve(points) -> np.ndarray:
-    """Lead a closed smooth line through a few points."""
+    """Draw a closed smooth line through a few points."""
     closed = np.asarray([*points, points[0]], float)
     return CubicSpline(np.arange(len(closed)), closed, bc_type="periodic")(np.linspace(0, len(closed) - 1, 60))
 

@@ -34,7 +34,7 @@ def random_color(rng: Random, saturation: tuple[float, float], value: tuple[floa
     Args:
         rng: where the colour comes from.
         saturation: its range within 0..1, as seen on a screen.
-        value: the same of its brightness.
+        value: the same for its brightness.
 
     Returns:
         (3,) float32 linear light.
@@ -173,7 +173,7 @@ def _planks(rng: Random, coordinates: Coordinates) -> Surface:
     width, (light, _) = rng.uniform(20, 45), random_color_pair(rng, GROUND_SATURATION)
     plank = np.floor(y / width).astype(int)
     fibres = fractal_noise(rng, (512, 64), 5)
-    grain = ndimage.map_coordinates(fibres, (y, x / 9), order=1, mode="mirror")  # drawn out along the planks
+    grain = ndimage.map_coordinates(fibres, (y, x / 9), order=1, mode="mirror")  # stretched along the planks
     tone = rng.uniform(0.55, 1.0, size=64).astype(np.float32)[plank % 64] * (0.85 + 0.22 * grain)
     gap = np.abs((y / width) % 1 - 0.5) * width - width / 2  # 0 at a gap, negative inside
     height = 2 * np.clip(-gap / 1.5, 0, 1) + 0.35 * grain

@@ -19,7 +19,7 @@ def open_source(spec: str, *, seed: int = 0) -> Source:
     Args:
         spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes` or `scenes/tiny`, the embedded data
             set; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX files.
-        seed: decides which pictures a data set without a validation split lends to one.
+        seed: decides which training pictures become the validation split of a data set that has none.
 
     Returns:
         The data set, named `spec`: `open_source(source.name, seed=seed)` opens it again.

@@ -15,7 +15,7 @@ from kerascnn.data.sources.source import Source, Split, check_classes, split_by_
 logger = logging.getLogger(__name__)
 
 OUTSIDE = "not in a class folder, or in a hidden one"
-HIDDEN = (".", "__MACOSX", "@eaDir")  # folders of the system's: what Macs put into archives, and NAS beside photos
+HIDDEN = (".", "__MACOSX", "@eaDir")  # system folders: what Macs put into archives, and NAS beside photos
 UNKNOWN = -1  # the label of a picture to predict on
 SPLIT_FOLDERS = {
     "train": ("train", "training"),
@@ -87,7 +87,7 @@ def pictures(paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS) -> tu
 
 
 def _find_splits(root: Path) -> dict[str, Path]:
-    """Map split names to folders, in any case of letters; a folder without `train/` is one training split."""
+    """Map split names to folders, in upper or lower case; a folder without `train/` is one training split."""
     found = {}
     for split, names in SPLIT_FOLDERS.items():
         folders = sorted(each for each in root.iterdir() if each.is_dir() and each.name.lower() in names)
@@ -132,7 +132,7 @@ def _list_files(root: Path) -> list[Path]:
 
 
 def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    if (real := folder.resolve()) in above:  # a link to a folder that it lies in, which would never end
+    if (real := folder.resolve()) in above:  # a link to a folder that contains it, which would never end
         return
     for each in folder.iterdir():
         if each.is_dir() and os.access(each, os.R_OK | os.X_OK):

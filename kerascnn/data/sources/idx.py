@@ -60,7 +60,7 @@ def read_idx(path: Path) -> np.ndarray:
         A uint8 array with the dimensions that the file declares.
 
     Raises:
-        ValueError: for a file that is not IDX, holds another type than bytes, or has not the length it declares.
+        ValueError: for a file that is not IDX, holds other types than bytes, or is not as long as it declares.
     """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

@@ -37,7 +37,7 @@ class Split:
         return self.read(tf.constant(index, tf.int64))["image"].numpy()
 
     def select(self, indices: np.ndarray) -> "Split":
-        """Give the samples at (n,) `indices` as a split of their own."""
+        """Give the samples at (n,) `indices` as a new split."""
         positions = tf.constant(indices, tf.int64)
         return Split(
             names=[self.names[index] for index in indices],

@@ -18,7 +18,7 @@ OUTSIDE = "not in a class folder, or in a hidden one"
 
 @pytest.fixture
 def write(tmp_path, encode):
-    """A function that writes pictures, each another, into a folder below `tmp_path`."""
+    """A function that writes pictures, each different, into a folder below `tmp_path`."""
     written = iter(range(10_000))
 
     def write_pictures(where, count=5):
@@ -59,7 +59,7 @@ def replace(data, old, new):
 
 @pytest.fixture
 def bad_files(encode, encode_png, chunk):
-    """Bytes that are no usable picture, by file name, each bad in another way."""
+    """Bytes that are no usable picture, by file name, each bad in a different way."""
     jpeg, png, gif = encode("JPEG", size=(60, 60)), encode("PNG", size=(60, 60)), encode("GIF", size=(60, 60))
     webp, tiff = encode("WEBP", size=(60, 60)), encode("TIFF", size=(60, 60), compression="tiff_lzw")
     frame = jpeg.index(b"\xff\xc0")

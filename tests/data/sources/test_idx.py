@@ -17,7 +17,7 @@ def idx_bytes(array):
 
 
 def write_idx(folder, train, test, suffix=""):
-    """Write the four files; `train` and `test` are labels, and every picture is another."""
+    """Write the four files; `train` and `test` are labels, and every picture is different."""
     rng = np.random.default_rng(0)
     pictures = {}
     for name, labels in (("train", train), ("test", test)):
