@@ -3,6 +3,7 @@
 from kerascnn.architectures import backbone, load_weights, mobilenet_v2
 from kerascnn.data import folder, idx, mirror, open_source, pipeline, scenes_source, tfds_source
 from kerascnn.export import TFLiteModel
+from kerascnn.ops import describe
 from kerascnn.results import Classification
 from kerascnn.runs import open_run, write_run
 from kerascnn.tasks import classification, load_task
@@ -16,6 +17,7 @@ __all__ = [
     "TFLiteModel",
     "backbone",
     "classification",
+    "describe",
     "fit",
     "folder",
     "from_scratch",

@@ -18,12 +18,12 @@ ALLOWED = {
     "data": {"ops"},
     "architectures": {"layers", "ops"},
     "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results"},
-    "training": {"tasks.task", "results"},
+    "training": {"architectures.strides", "tasks.task", "results"},
     "export": {"tasks.task", "results"},
     "report": {"results"},
     # Where all parts meet: nothing but the public names may import it.
-    "runs": {"data", "export", "report", "tasks", "training", "results", "metrics"},
-    "__init__": {"architectures", "data", "export", "report", "results", "runs", "tasks", "training"},
+    "runs": {"architectures", "data", "export", "report", "tasks", "training", "results", "metrics"},
+    "__init__": {"architectures", "data", "export", "ops", "report", "results", "runs", "tasks", "training"},
 }
 # Packages that only these parts may import: everything else runs on every backend of Keras, or without a converter.
 RESERVED = {

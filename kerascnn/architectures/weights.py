@@ -2,7 +2,8 @@
 
 Two kinds of HDF5 files are read, by the same walk: those of `keras.applications` and `model.save("x.h5")` (a group a
 layer, named arrays) and those of Keras 3 (`.weights.h5` and the archive `.keras`: numbered arrays, the layer's name as
-an attribute). Nothing is unpickled and no model configuration is run.
+an attribute). Checkpoints of PyTorch are read without PyTorch. No object but arrays is unpickled, and no model
+configuration is run.
 """
 
 import io
@@ -17,10 +18,14 @@ import keras
 import numpy as np
 
 from kerascnn.architectures.releases import RELEASES, find_release
+from kerascnn.architectures.strides import head_layers
+from kerascnn.architectures.torch_checkpoint import read_torch_checkpoint
+from kerascnn.architectures.translation import translate_keras, translate_torch
 
 logger = logging.getLogger(__name__)
 
-HEAD = "predictions"  # the one layer that may stay at its initialisation: its shape follows from the user's classes
+HEADLESS_FILE = "headless.weights.h5"  # of a run folder, if it was made to start others from
+TORCH_ENDINGS = (".pth", ".pt", ".safetensors")
 OLD_NAMES = {"kernel": "depthwise_kernel"}  # of a depthwise convolution's, in the files of Keras 2
 
 
@@ -32,7 +37,8 @@ class WeightsReport:
         source: the name or path that was asked for.
         loaded: layers of the model that got their weights.
         mismatched: layers whose shapes differ from the file's; they keep their initialisation.
-        missing: layers of the model that the file has nothing for; they keep their initialisation.
+        missing: layers of the model that the file has nothing for, or of a head that was not asked for; they keep their
+            initialisation.
         skipped: layers of the file that the model does not have.
     """
 
@@ -43,27 +49,32 @@ class WeightsReport:
     skipped: tuple[str, ...]
 
 
-def load_weights(model: keras.Model, weights: str | Path, *, alpha: float = 1.0) -> WeightsReport:
+def load_weights(model: keras.Model, weights: str | Path, *, head: bool = True) -> WeightsReport:
     """Load named or stored weights into a model, layer by layer.
+
+    The head, which is all after the last stage, may keep its initialisation where it does not fit: its shape follows
+    from the user's classes and picture size. Everything before it must be in the file.
 
     Args:
         model: a network of `kerascnn.architectures`, or any model whose layer names agree with the file's.
-        weights: a name of `RELEASES`, or a path to `.weights.h5`, `.h5`, `.keras` or a run folder that holds
-            `model.keras`.
-        alpha: width multiplier of the model, which decides which official file fits.
+        weights: a name of `RELEASES`, or a path to `.weights.h5`, `.h5`, `.keras`, a PyTorch checkpoint (`.pth`,
+            `.safetensors`) of torchvision's AlexNet or GoogLeNet, or a run folder.
+        head: whether the head's weights are wanted too, where they fit.
 
     Returns:
-        The report. All layers but the head are in `loaded`.
+        The report. All layers but those of the head are in `loaded`.
 
     Raises:
-        ValueError: for an unknown name, a file that is not HDF5 or Keras, or one that does not fit the model: a layer
-            other than the head would have kept its random initialisation.
+        ValueError: for an unknown name, a file of another format, or one that does not fit the model: a layer before
+            the head would have kept its random initialisation.
         FileNotFoundError: for a path where there is nothing.
         OSError: for a release that cannot be downloaded.
     """
-    path = _resolve(model, weights, alpha)
-    report, arrays = _match(model, read_layers(path), source=str(weights))
-    unset = [name for name in (*report.mismatched, *report.missing) if name != HEAD]
+    own_head = head_layers(model)
+    stored = translate_keras(read_layers(_resolve(model, weights)), [layer.name for layer in model.layers])
+    wanted = stored if head else {name: arrays for name, arrays in stored.items() if name not in own_head}
+    report, arrays = _match(model, wanted, source=str(weights))
+    unset = [name for name in (*report.mismatched, *report.missing) if name not in own_head]
     if unset:
         raise ValueError(
             f"weights {weights} do not fit {model.name}: {len(unset)} of its layers would stay random, "
@@ -72,8 +83,12 @@ def load_weights(model: keras.Model, weights: str | Path, *, alpha: float = 1.0)
         )
     for layer in report.loaded:  # only now: a file that does not fit leaves the model as it was
         model.get_layer(layer).set_weights(arrays[layer])
-    if HEAD in report.mismatched:
-        logger.info("The head of %s has another number of classes: its base is loaded, its head starts anew.", weights)
+    if report.mismatched:
+        logger.info(
+            "The head of %s is for other classes or another picture size: its base is loaded, %s starts anew.",
+            weights,
+            ", ".join(report.mismatched),
+        )
     return report
 
 
@@ -81,14 +96,17 @@ def read_layers(path: Path) -> dict[str, dict[str, np.ndarray]]:
     """Read the arrays of a weight file by layer.
 
     Args:
-        path: an HDF5 file of Keras 2 or 3, or a `.keras` archive.
+        path: an HDF5 file of Keras 2 or 3, a `.keras` archive, or a PyTorch checkpoint.
 
     Returns:
-        `{layer: {variable: array}}`; a variable is its name (`kernel`) or, in Keras 3's files, its number (`0`).
+        `{layer: {variable: array}}`; a variable is its name (`kernel`) or, in Keras 3's files, its number (`0`). The
+        layers of a PyTorch checkpoint have the names that ours have.
 
     Raises:
         ValueError: for a file of another format, or one whose arrays lie in other files.
     """
+    if path.suffix in TORCH_ENDINGS:
+        return translate_torch(read_torch_checkpoint(path))
     try:
         with _open_hdf5(path) as file:
             return _collect(file)
@@ -96,16 +114,16 @@ def read_layers(path: Path) -> dict[str, dict[str, np.ndarray]]:
         raise ValueError(f"{path} is not a weight file of Keras (.h5, .weights.h5, .keras): {error}.") from error
 
 
-def _resolve(model: keras.Model, weights: str | Path, alpha: float) -> Path:
+def _resolve(model: keras.Model, weights: str | Path) -> Path:
     if str(weights) in RELEASES:
-        return find_release(str(weights), model, alpha)
+        return find_release(str(weights), model)
     path = Path(weights)
     if path.is_dir():
-        path = path / "model.keras"
+        path = path / (HEADLESS_FILE if (path / HEADLESS_FILE).exists() else "model.keras")
     if not path.exists():
         raise FileNotFoundError(
-            f"There are no weights at {path}. Give the path of a .h5, .weights.h5 or .keras file, of a run folder, "
-            f"or one of the names {', '.join(RELEASES)}."
+            f"There are no weights at {path}. Give the path of a .h5, .weights.h5, .keras, .pth or .safetensors file, "
+            f"of a run folder, or one of the names {', '.join(RELEASES)}."
         )
     return path
 
@@ -127,11 +145,17 @@ def _collect(file: h5py.File) -> dict[str, dict[str, np.ndarray]]:
             raise ValueError(f"{file.filename} keeps its array {path} in another file, which is refused.")
         group, _, variable = path.rpartition("/")
         layer = item.parent.attrs.get("name", group.rpartition("/")[2])
-        variable = variable.partition(":")[0]
+        # The oldest files (VGG-16's block1_conv1_W_1:0) have names of their own, and the order in an attribute.
+        order = [_decode(name) for name in item.parent.attrs.get("weight_names", ())]
+        variable = str(order.index(variable)) if variable in order else variable.partition(":")[0]
         collected.setdefault(str(layer), {})[variable] = item[()]
 
     file.visititems(visit)
     return collected
+
+
+def _decode(name: str | bytes) -> str:
+    return name.decode() if isinstance(name, bytes) else name
 
 
 def _match(

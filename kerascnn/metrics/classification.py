@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import keras
 import numpy as np
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
 
@@ -43,3 +44,14 @@ def summarise_classification(labels: np.ndarray, probabilities: np.ndarray, clas
         ],
         "confusion": confusion_matrix(labels, predicted, labels=every_class).tolist(),
     }
+
+
+@keras.saving.register_keras_serializable("kerascnn")
+class MainAccuracy(keras.metrics.SparseCategoricalAccuracy):
+    """Measure the accuracy of a classifier with auxiliary ones: labels (B,), logits (B, 1 + auxiliary, classes)."""
+
+    def update_state(
+        self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor, sample_weight: keras.KerasTensor | None = None
+    ) -> None:
+        """Count the right answers of the first classifier, which is the network's own."""
+        super().update_state(y_true, y_pred[:, 0], sample_weight)

@@ -9,19 +9,26 @@ import keras
 import numpy as np
 
 from kerascnn.architectures import build, load_weights
-from kerascnn.metrics.classification import summarise_classification
+from kerascnn.losses import AuxiliaryCrossEntropy
+from kerascnn.metrics.classification import MainAccuracy, summarise_classification
 from kerascnn.results import Classification
 from kerascnn.tasks.task import Task
 
 
 @dataclass(frozen=True)
 class ClassificationTask(Task):
-    """A classifier with the names of its classes; `classification` makes one."""
+    """A classifier with the names of its classes; `classification` makes one.
+
+    Attributes:
+        auxiliary: the same network with the outputs of its auxiliary classifiers; None where it has none.
+    """
 
     name: ClassVar[str] = "classification"
+    auxiliary: keras.Model | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
+        super().__post_init__()
         _check_classes(self.classes)
         if self.model.output_shape != (None, len(self.classes)):
             raise ValueError(
@@ -30,8 +37,15 @@ class ClassificationTask(Task):
             )
 
     @property
+    def training_model(self) -> keras.Model:
+        """The network, with its auxiliary classifiers where it has some."""
+        return self.model if self.auxiliary is None else self.auxiliary
+
+    @property
     def loss(self) -> keras.losses.Loss:
-        """Cross-entropy of logits (B, classes) with integer labels (B,)."""
+        """Cross-entropy of logits (B, classes), or those of auxiliary classifiers too, with integer labels (B,)."""
+        if self.auxiliary is not None:
+            return AuxiliaryCrossEntropy()
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     @property
@@ -46,7 +60,8 @@ class ClassificationTask(Task):
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Make the accuracy."""
-        return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+        kind = keras.metrics.SparseCategoricalAccuracy if self.auxiliary is None else MainAccuracy
+        return [kind(name="accuracy")]
 
     def targets(self, sample: Mapping[str, Any]) -> Any:
         """Take the label."""
@@ -90,8 +105,9 @@ def classification(
         architecture: a name of `kerascnn.architectures.CLASSIFIERS`, such as `mobilenet_v2`.
         classes: at least two different names; their order is that of the labels.
         image_size: (height, width) of the network's input in pixels.
-        weights: see `kerascnn.architectures.load_weights`; None starts from a random initialisation.
-        **options: what the builder of that architecture takes, such as `alpha` or `dropout`.
+        weights: see `kerascnn.architectures.load_weights`; None starts from a random initialisation. The head of a run
+            folder is only loaded if it is for the same classes.
+        **options: what the builder of that architecture takes, such as `alpha`, `dropout` or `auxiliary`.
 
     Returns:
         The task; its `model` is a plain `keras.Model`.
@@ -108,8 +124,17 @@ def classification(
     names = tuple(classes)
     height, width = image_size
     model = build(architecture, (height, width, 3), len(names), **options)
-    report = None if weights is None else load_weights(model, weights, alpha=options.get("alpha", 1.0))
-    return ClassificationTask(model, names, report)
+    report = None if weights is None else load_weights(model, weights, head=not _is_of_other_classes(weights, names))
+    auxiliary = None
+    if options.pop("auxiliary", False):  # the two models share their layers
+        auxiliary, model = model, keras.Model(model.input, model.get_layer("predictions").output, name=model.name)
+    return ClassificationTask(model, names, report, architecture, options, auxiliary)
+
+
+def _is_of_other_classes(weights: str | Path, classes: tuple[str, ...]) -> bool:
+    """Whether the weights are a run folder's whose classes are others, perhaps as many."""
+    labels = Path(weights) / "labels.txt"
+    return labels.is_file() and tuple(labels.read_text(encoding="utf-8").splitlines()) != classes
 
 
 def _check_classes(classes: Sequence[str]) -> None:

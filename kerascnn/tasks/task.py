@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import keras
@@ -19,6 +19,8 @@ class Task(ABC):
         model: a plain Keras model of pictures (B, height, width, 3), RGB in 0..255, to logits.
         classes: name of each class.
         weights_report: what became of each layer when weights were loaded; None for a random initialisation.
+        architecture: what `kerascnn.architectures.build` calls the network; by default the model's own name.
+        options: what its builder was given beside sizes, weights and auxiliary classifiers.
         name: what cards call this kind of task, and `kerascnn.tasks.load_task` finds it by.
     """
 
@@ -26,6 +28,17 @@ class Task(ABC):
     model: keras.Model
     classes: tuple[str, ...]
     weights_report: WeightsReport | None = None
+    architecture: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Name the architecture."""
+        object.__setattr__(self, "architecture", self.architecture or self.model.name)
+
+    @property
+    def training_model(self) -> keras.Model:
+        """The model that is trained: `model`, perhaps with outputs that only training needs."""
+        return self.model
 
     @property
     @abstractmethod
@@ -76,10 +89,10 @@ class Task(ABC):
         return self.model.input_shape[1:3]
 
     def compile(self, optimizer: str | keras.optimizers.Optimizer = "adam", **options: Any) -> None:
-        """Call `model.compile` with the loss and the metrics of this task.
+        """Call `training_model.compile` with the loss and the metrics of this task.
 
         Args:
             optimizer: as Keras takes it.
             **options: anything else that `keras.Model.compile` takes.
         """
-        self.model.compile(optimizer=optimizer, loss=self.loss, metrics=self.metrics(), **options)
+        self.training_model.compile(optimizer=optimizer, loss=self.loss, metrics=self.metrics(), **options)

@@ -4,16 +4,18 @@ import hashlib
 import logging
 import math
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import keras
 import numpy as np
 
+from kerascnn.architectures.strides import layers_below
 from kerascnn.tasks.task import Task
 from kerascnn.training.schedules import make_optimizer
-from kerascnn.training.stages import Stage, freeze, layers_below
+from kerascnn.training.stages import Stage, freeze
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +53,8 @@ def fit(
     Each stage freezes, compiles (Keras needs it), trains and is checked: a frozen weight or statistic that moved is an
     error. The best epoch over all stages is that with the highest `task.monitor` on the validation data, the lower
     loss deciding a tie, and each stage goes on from the best before it. Ctrl-C ends the run as a finished one: the
-    best weights so far are kept.
+    best weights so far are kept. In the end, after an error too, each layer is as trainable as it was before; as
+    always in Keras, that takes effect with the next `compile`.
 
     Args:
         task: whose model is trained.
@@ -73,10 +76,10 @@ def fit(
     if not stages:
         raise ValueError("fit needs at least one stage.")
     for stage in stages:  # a stage that the model does not have is refused now, not when its turn comes
-        layers_below(task.model, stage.trainable)
+        layers_below(task.training_model, stage.trainable)
     for name, batches in (("train", train), ("valid", valid)):
         _check_batches(name, batches)
-    history, best = History(), _Best(task.model.get_weights())
+    history, best = History(), _Best(task.training_model.get_weights())
     options = {
         "x": train,
         "validation_data": valid,
@@ -84,17 +87,36 @@ def fit(
         "shuffle": False,  # the batches come shuffled; with True, Keras warns that it cannot shuffle a tf.data.Dataset
         "verbose": _verbosity() if verbose == "auto" else verbose,
     }
-    for stage in stages:
-        try:
-            _run(task, stage, history, best, options | {"callbacks": [*callbacks]})
-        except KeyboardInterrupt:
-            history.interrupted = True
-            logger.warning("Interrupted: going on with the weights of the best epoch so far.")
-            break
-        finally:
-            task.model.set_weights(best.weights)
-            history.best_epoch = best.epoch
+    with _trainable_restored(task.training_model):
+        for stage in stages:
+            try:
+                _run(task, stage, history, best, options | {"callbacks": [*callbacks]})
+            except KeyboardInterrupt:
+                history.interrupted = True
+                logger.warning("Interrupted: going on with the weights of the best epoch so far.")
+                break
+            finally:
+                task.training_model.set_weights(best.weights)
+                history.best_epoch = best.epoch
     return history
+
+
+@contextmanager
+def _trainable_restored(model: keras.Model) -> Iterator[None]:
+    """Give each layer the `trainable` that it has now again when the block ends, whatever happens in it."""
+    before = list(_trainable_flags(model))
+    try:
+        yield
+    finally:
+        for layer, trainable in before:
+            layer.trainable = trainable
+
+
+def _trainable_flags(model: keras.Model) -> Iterator[tuple[keras.layers.Layer, bool]]:
+    for layer in model.layers:
+        yield layer, layer.trainable
+        if isinstance(layer, keras.Model):  # after the model itself, whose setter sets every layer in it
+            yield from _trainable_flags(layer)
 
 
 def _verbosity() -> int:
@@ -116,21 +138,21 @@ def _check_batches(name: str, batches: Any) -> None:
 
 def _run(task: Task, stage: Stage, history: History, best: "_Best", options: dict[str, Any]) -> None:
     """Run one stage; `options` are those of `model.fit` that all stages share."""
-    frozen = freeze(task.model, stage)
+    frozen = freeze(task.training_model, stage)
     before = _fingerprint(frozen)
     task.compile(make_optimizer(stage, steps_per_epoch=len(options["x"])))
     recorder = _Recorder(stage, task.monitor, history, best)
     logger.info("Stage %s: up to %d epochs, %s trains.", stage.name, stage.epochs, stage.trainable)
     callbacks = [recorder, keras.callbacks.TerminateOnNaN(), *options["callbacks"]]
     try:
-        task.model.fit(**options | {"epochs": stage.epochs, "callbacks": callbacks})
+        task.training_model.fit(**options | {"epochs": stage.epochs, "callbacks": callbacks})
     finally:
         history.stages.append(
             asdict(stage)
             | {
                 "epochs_run": recorder.epochs_run,
-                "trained_parameters": _count(task.model.trainable_weights),
-                "frozen_parameters": _count(task.model.non_trainable_weights),
+                "trained_parameters": _count(task.training_model.trainable_weights),
+                "frozen_parameters": _count(task.training_model.non_trainable_weights),
             }
         )
     if _fingerprint(frozen) != before:

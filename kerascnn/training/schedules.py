@@ -4,12 +4,15 @@ import keras
 
 from kerascnn.training.stages import Stage
 
+MOMENTUM = 0.9
+NOT_DECAYED = ["bias", "gamma", "beta"]
+
 
 def make_optimizer(stage: Stage, steps_per_epoch: int) -> keras.optimizers.Optimizer:
-    """Make the optimiser of a stage: Adam, or AdamW where there is weight decay.
+    """Make the optimiser of a stage: Adam or SGD, with decoupled weight decay where there is some.
 
     Args:
-        stage: gives rate, schedule, warm-up and decay.
+        stage: gives kind, rate, schedule, warm-up and decay.
         steps_per_epoch: batches in an epoch.
 
     Returns:
@@ -26,6 +29,14 @@ def make_optimizer(stage: Stage, steps_per_epoch: int) -> keras.optimizers.Optim
         )
     elif warmup_steps:
         rate = keras.optimizers.schedules.PolynomialDecay(0.0, warmup_steps, end_learning_rate=stage.learning_rate)
+    if stage.optimizer == "sgd":
+        optimizer = keras.optimizers.SGD(
+            rate, momentum=MOMENTUM, nesterov=True, weight_decay=stage.weight_decay or None
+        )
+    elif stage.weight_decay:
+        optimizer = keras.optimizers.AdamW(rate, weight_decay=stage.weight_decay)
+    else:
+        optimizer = keras.optimizers.Adam(rate)
     if stage.weight_decay:
-        return keras.optimizers.AdamW(rate, weight_decay=stage.weight_decay)
-    return keras.optimizers.Adam(rate)
+        optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
+    return optimizer

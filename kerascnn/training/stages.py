@@ -1,7 +1,7 @@
 """Stages: what trains, for how long, at which rate. A way of training is a list of them, and nothing else.
 
-A stage is named by the part of the network that trains: `head` is everything behind the last feature map, `strideN` the
-stage of the network that ends in the layer `strideN` and everything behind it, `all` the whole network.
+A stage is named by the part of the network that trains: `head` is everything after the last feature map, `strideN` the
+stage of the network that ends in the layer `strideN` and everything after it, `all` the whole network.
 """
 
 import re
@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import keras
+
+from kerascnn.architectures.strides import layers_below
 
 
 @dataclass(frozen=True)
@@ -18,13 +20,15 @@ class Stage:
     Attributes:
         trainable: `head`, `strideN` or `all`.
         epochs: at most so many.
-        learning_rate: at its highest, behind the warm-up.
+        learning_rate: at its highest, after the warm-up.
         schedule: `cosine` lets the rate fall to zero over the stage, `constant` does not.
         warmup_epochs: the rate rises from zero over so many epochs, which may be a fraction.
         patience: ends the stage after so many epochs without a new best one; None never does.
         batch_norm: `frozen` keeps every batch normalisation in inference mode, which small data need: their statistics
             are those of the pre-training. `trained` lets those of the trained part learn.
-        weight_decay: of AdamW; 0 is Adam.
+        optimizer: `adam`, or `sgd` with Nesterov's momentum of 0.9.
+        weight_decay: share of each kernel, times the learning rate, that a step takes off it (decoupled, as in AdamW);
+            biases and batch normalisations keep theirs.
         name: what the history calls this stage; by default what trains.
     """
 
@@ -37,12 +41,18 @@ class Stage:
     batch_norm: Literal["frozen", "trained"] = "frozen"
     weight_decay: float = 0.0
     name: str = ""
+    optimizer: Literal["adam", "sgd"] = "adam"
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense, and name the stage."""
         if not re.fullmatch(r"head|all|stride\d+", self.trainable):
             raise ValueError(f"trainable must be head, all or strideN. Received: trainable={self.trainable!r}.")
-        for name, choices in (("schedule", ("constant", "cosine")), ("batch_norm", ("frozen", "trained"))):
+        known = {
+            "schedule": ("constant", "cosine"),
+            "batch_norm": ("frozen", "trained"),
+            "optimizer": ("adam", "sgd"),
+        }
+        for name, choices in known.items():
             if getattr(self, name) not in choices:  # a misspelt word would quietly be the other one
                 raise ValueError(f"{name} must be {' or '.join(choices)}. Received: {name}={getattr(self, name)!r}.")
         if not (self.epochs >= 1 and self.learning_rate > 0):
@@ -106,7 +116,13 @@ def transfer(
 
 
 def from_scratch(
-    epochs: int, *, learning_rate: float = 1e-3, warmup_epochs: float = 1.0, patience: int | None = None
+    epochs: int,
+    *,
+    learning_rate: float = 1e-3,
+    warmup_epochs: float = 1.0,
+    patience: int | None = None,
+    weight_decay: float = 0.05,
+    optimizer: Literal["adam", "sgd"] = "adam",
 ) -> list[Stage]:
     """List the one stage of training from a random initialisation: everything, with a warm-up and a cosine.
 
@@ -115,6 +131,8 @@ def from_scratch(
         learning_rate: at its highest.
         warmup_epochs: at most half of the epochs are used.
         patience: see `Stage`.
+        weight_decay: see `Stage`; the default is AdamW's usual one.
+        optimizer: see `Stage`.
     """
     return [
         Stage(
@@ -125,8 +143,9 @@ def from_scratch(
             warmup_epochs=min(warmup_epochs, epochs / 2),
             patience=patience,
             batch_norm="trained",
-            weight_decay=1e-4,
+            weight_decay=weight_decay,
             name="from scratch",
+            optimizer=optimizer,
         )
     ]
 
@@ -153,20 +172,3 @@ def freeze(model: keras.Model, stage: Stage) -> list[keras.layers.Layer]:
         if not layer.trainable and layer.weights:
             frozen.append(layer)
     return frozen
-
-
-def layers_below(model: keras.Model, trainable: str) -> set[str]:
-    """Name the layers that the part that trains is computed from; see `freeze`."""
-    ends = [layer.name for layer in model.layers if re.fullmatch(r"stride\d+", layer.name)]
-    if trainable == "all":
-        return set()
-    if not ends or (trainable != "head" and trainable not in ends):
-        raise ValueError(
-            f"{model.name} has the stages {', '.join(ends) or 'none'}: layers named strideN end them. "
-            f"Received: trainable={trainable!r}."
-        )
-    position = len(ends) if trainable == "head" else ends.index(trainable)
-    if position == 0:
-        return set()
-    below = keras.Model(model.inputs, model.get_layer(ends[position - 1]).output)
-    return {layer.name for layer in below.layers}

@@ -1,66 +1,84 @@
-"""MobileNetV2 is the network of `keras.applications`, weight for weight, with the normalisation inside."""
+"""MobileNet and MobileNetV2 are the networks of `keras.applications`, weight for weight, with the normalisation inside.
+
+At sides that are no multiple of 32, Keras' MobileNet pads its depthwise convolutions otherwise than "same" does.
+"""
+
+import logging
 
 import keras
 import numpy as np
 import pytest
 
-from kerascnn.architectures import mobilenet_v2
+from kerascnn.architectures import load_weights, mobilenet_v1, mobilenet_v2
+from tests.architectures.conftest import FORMATS, assert_same_outputs, random_weights
+
+THEIRS = {
+    mobilenet_v1: (keras.applications.MobileNet, keras.applications.mobilenet.preprocess_input),
+    mobilenet_v2: (keras.applications.MobileNetV2, keras.applications.mobilenet_v2.preprocess_input),
+}
+BUILDERS = tuple(THEIRS)
 
 
-def random_weights(model, seed=0):
-    """Draw weights that keep the signal alive, logits of about 1, and statistics that are not those of the start."""
-    rng = np.random.default_rng(seed)
-    for layer in model.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            channels = layer.gamma.shape
-            gamma, variance = rng.uniform(0.5, 1.5, channels), rng.uniform(0.5, 1.5, channels)
-            layer.set_weights([gamma, rng.normal(0, 0.5, channels), rng.normal(0, 0.5, channels), variance])
-        elif isinstance(layer, keras.layers.DepthwiseConv2D):
-            layer.set_weights([rng.normal(0, np.sqrt(2 / 9), layer.kernel.shape)])
-        elif isinstance(layer, keras.layers.Dense):
-            kernel, bias = layer.get_weights()
-            layer.set_weights([rng.normal(0, 0.1 / np.sqrt(len(kernel)), kernel.shape), rng.normal(0, 0.1, bias.shape)])
-        elif layer.weights:
-            layer.set_weights([rng.normal(0, np.sqrt(2 / np.prod(layer.kernel.shape[:-1])), layer.kernel.shape)])
+@pytest.fixture(scope="module", params=BUILDERS, ids=lambda builder: builder.__name__)
+def small(request):
+    return request.param((97, 65, 3), None, alpha=0.35)
 
 
-@pytest.fixture(scope="module")
-def full():
-    return mobilenet_v2((224, 224, 3), 1000)
-
-
-@pytest.fixture(scope="module")
-def small():
-    return mobilenet_v2((97, 65, 3), None, alpha=0.35)
+def official(builder, size, alpha, num_classes):
+    """Build the network of keras.applications with random weights, with its head or without."""
+    head = {"classes": num_classes, "classifier_activation": None} if num_classes else {"include_top": False}
+    theirs = THEIRS[builder][0]((*size, 3), alpha, weights=None, **head)
+    random_weights(theirs)
+    return theirs
 
 
 @pytest.mark.parametrize(
-    ("alpha", "size"), [(0.35, (64, 64)), (0.42, (33, 47)), (1.0, (97, 65)), (1.3, (65, 96)), (1.4, (32, 64))]
+    ("builder", "alpha", "size", "num_classes", "file"),
+    [
+        (mobilenet_v1, 0.25, (64, 96), 7, "x.h5"),
+        (mobilenet_v1, 0.25, (96, 64), 7, "x.weights.h5"),
+        (mobilenet_v1, 0.42, (64, 32), None, "x.weights.h5"),
+        (mobilenet_v1, 1.0, (64, 64), None, "x.h5"),
+        (mobilenet_v2, 0.35, (64, 64), 7, "x.h5"),
+        (mobilenet_v2, 0.42, (33, 47), None, "x.h5"),
+        (mobilenet_v2, 1.0, (97, 65), 7, "x.weights.h5"),
+        (mobilenet_v2, 1.3, (65, 96), None, "x.weights.h5"),
+        (mobilenet_v2, 1.4, (32, 64), 7, "x.h5"),
+    ],
 )
-def test_outputs_are_those_of_keras_applications(alpha, size):
-    theirs = keras.applications.MobileNetV2((*size, 3), alpha, weights=None, classes=7, classifier_activation=None)
-    random_weights(theirs)
-    ours = mobilenet_v2((*size, 3), 7, alpha=alpha)
-    for layer in theirs.layers:
-        if layer.weights:
-            ours.get_layer(layer.name).set_weights(layer.get_weights())
+def test_outputs_are_those_of_keras_applications(builder, alpha, size, num_classes, file, store):
+    theirs = official(builder, size, alpha, num_classes)
+    ours = builder((*size, 3), num_classes, alpha=alpha)
+    report = load_weights(ours, store(theirs, file))
+    assert report.mismatched == report.missing == report.skipped == ()
     assert ours.count_params() == theirs.count_params()
-
-    images = np.random.default_rng(1).uniform(0, 255, (2, *size, 3)).astype("float32")
-    expected = keras.ops.convert_to_numpy(theirs(keras.applications.mobilenet_v2.preprocess_input(images.copy())))
-    assert np.abs(expected[0] - expected[1]).max() > 0.01  # the pictures reach the logits
-    difference = keras.ops.convert_to_numpy(ours(images)) - expected
-    assert np.abs(difference).max() < 1e-5
+    assert_same_outputs(ours, theirs, THEIRS[builder][1])
 
 
-def test_has_the_parameters_of_the_official_network(full):
-    assert full.count_params() == 3_538_984
-    assert full.output_shape == (None, 1000)
+@pytest.mark.parametrize(("builder", "file"), list(zip(BUILDERS, FORMATS, strict=True)))
+def test_other_classes_keep_the_base_of_keras_applications_and_say_so(builder, file, store, caplog):
+    theirs = official(builder, (32, 32), 0.25, 7)
+    ours = builder((32, 32, 3), 5, alpha=0.25)
+    with caplog.at_level(logging.INFO, logger="kerascnn"):
+        report = load_weights(ours, store(theirs, file))
+    assert (report.mismatched, report.missing, report.skipped) == (("predictions",), (), ())
+    assert "predictions starts anew" in caplog.text
 
 
-def test_outputs_are_logits(full):
-    assert full.layers[-1].name == "predictions"
-    assert full.layers[-1].activation is keras.activations.linear
+@pytest.mark.parametrize(("builder", "parameters"), [(mobilenet_v1, 4_253_864), (mobilenet_v2, 3_538_984)])
+def test_has_the_parameters_of_the_official_network(builder, parameters):
+    model = builder((224, 224, 3), 1000)
+    assert model.count_params() == parameters
+    assert model.output_shape == (None, 1000)
+    assert model.layers[-1].name == "predictions"
+    assert model.layers[-1].activation is keras.activations.linear
+
+
+@pytest.mark.parametrize(
+    ("alpha", "name"), [(1, "mobilenet_v1"), (1.0, "mobilenet_v1"), (0.5, "mobilenet_v1_0.5"), (2, "mobilenet_v1_2.0")]
+)
+def test_the_name_says_the_width_unless_it_is_the_full_one(alpha, name):
+    assert mobilenet_v1((32, 32, 3), None, alpha=alpha).name == name
 
 
 def test_stages_end_at_the_stride_of_their_name(small):
@@ -75,11 +93,12 @@ def test_stages_end_at_the_stride_of_their_name(small):
 
 
 def test_headless_network_ends_in_its_feature_map(small):
-    assert small.output_shape == (None, 4, 3, 1280)
+    channels = {"mobilenet_v1_0.35": 358, "mobilenet_v2_0.35": 1280}  # 0.35 * 1024, and 1280 for all narrow ones
+    assert small.output_shape == (None, 4, 3, channels[small.name])
     assert "predictions" not in {layer.name for layer in small.layers}
 
 
-def test_width_above_one_widens_the_last_convolution_too():
+def test_width_above_one_widens_the_last_convolution_of_the_second_version_too():
     assert mobilenet_v2((32, 32, 3), None, alpha=1.4).output_shape == (None, 1, 1, 1792)  # 1.4 * 1280
 
 
@@ -97,12 +116,14 @@ def test_black_and_white_become_minus_one_and_one(small):
     np.testing.assert_allclose(outputs[1], 1, atol=1e-6)
 
 
-def test_dropout_stands_before_the_head():
-    model = mobilenet_v2((32, 32, 3), 2, alpha=0.35, dropout=0.25)
+@pytest.mark.parametrize("builder", BUILDERS)
+def test_dropout_stands_before_the_head(builder):
+    model = builder((32, 32, 3), 2, alpha=0.35, dropout=0.25)
     assert [layer.name for layer in model.layers[-3:]] == ["pool", "dropout", "predictions"]
     assert model.get_layer("dropout").rate == 0.25
 
 
+@pytest.mark.parametrize("builder", BUILDERS)
 @pytest.mark.parametrize(
     ("input_shape", "num_classes", "options", "message"),
     [
@@ -113,11 +134,9 @@ def test_dropout_stands_before_the_head():
         ((None, None, 3), 2, {}, "three integers"),
         ((32, 32, 3), 2, {"alpha": 0.0}, "alpha must be positive"),
         ((32, 32, 3), 2, {"alpha": -1.0}, "alpha must be positive"),
-        ((32, 32, 3), 1, {"alpha": 0.35}, "num_classes must be at least 2"),
-        ((32, 32, 3), 2, {"alpha": 0.35, "dropout": 1.0}, "dropout must lie in"),
-        ((32, 32, 3), 2, {"alpha": 0.35, "dropout": -0.1}, "dropout must lie in"),
+        ((32, 32, 3), 2, {"alpha": 0.25, "dropout": -0.1}, "dropout must lie in"),
     ],
 )
-def test_arguments_out_of_range_are_refused(input_shape, num_classes, options, message):
+def test_arguments_out_of_range_are_refused(builder, input_shape, num_classes, options, message):
     with pytest.raises(ValueError, match=message):
-        mobilenet_v2(input_shape, num_classes, **options)
+        builder(input_shape, num_classes, **options)

@@ -7,20 +7,23 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
+from safetensors.numpy import save_file
 
-from kerascnn.architectures import load_weights, mobilenet_v2
+from kerascnn.architectures import load_weights
 from kerascnn.architectures.weights import read_layers
 
 BASE = ("stem", "depthwise", "norm")
 
 
-def build(num_classes, *, filters=4, name="tiny"):
+def build(num_classes, *, filters=4, hidden_units=0, name="tiny"):
     inputs = layers.Input((8, 8, 3), name="image")
     x = layers.Conv2D(filters, 3, name="stem")(inputs)
     x = layers.DepthwiseConv2D(3, use_bias=False, name="depthwise")(x)
     x = layers.BatchNormalization(name="norm")(x)
+    x = layers.Identity(name="stride1")(x)
     if num_classes:
         x = layers.Dropout(0.5, name="dropout")(layers.GlobalAveragePooling2D(name="pool")(x))
+        x = layers.Dense(hidden_units, name="fc")(x) if hidden_units else x
         x = layers.Dense(num_classes, name="predictions")(x)
     return keras.Model(inputs, x, name=name)
 
@@ -82,7 +85,7 @@ def test_another_number_of_classes_keeps_the_base_and_says_so(stored, donor, cap
         report = load_weights(model, stored)
     assert report.loaded == BASE
     assert report.mismatched == ("predictions",)
-    assert "another number of classes" in caplog.text
+    assert "for other classes or another picture size: its base is loaded, predictions starts anew" in caplog.text
     assert_same(model, donor, BASE)
     np.testing.assert_array_equal(model.get_layer("predictions").get_weights()[0], head[0])
 
@@ -101,6 +104,55 @@ def test_headless_file_leaves_the_head_missing(model, tmp_path):
     report = load_weights(model, tmp_path / "x.weights.h5")
     assert (report.loaded, report.missing, report.skipped) == (BASE, ("predictions",), ())
     assert_same(model, donor, BASE)
+
+
+@pytest.mark.parametrize("file", ["x.h5", "x.weights.h5", "x.keras"])
+def test_every_layer_after_the_last_stage_may_start_anew(file, tmp_path, caplog):
+    donor, model = randomise(build(3, hidden_units=6)), randomise(build(5, hidden_units=7), seed=1)
+    (donor.save_weights if ".weights." in file else donor.save)(tmp_path / file)
+    with caplog.at_level(logging.INFO, logger="kerascnn"):
+        report = load_weights(model, tmp_path / file)
+    assert (report.loaded, report.mismatched) == (BASE, ("fc", "predictions"))
+    assert "fc, predictions starts anew" in caplog.text
+    assert_same(model, donor, BASE)
+    assert load_weights(randomise(build(3), seed=1), tmp_path / file).mismatched == ("predictions",)
+
+
+def test_without_stages_only_predictions_may_start_anew(tmp_path):
+    def build_plain(units, num_classes):
+        inputs = layers.Input((4,))
+        x = layers.Dense(num_classes, name="predictions")(layers.Dense(units, name="fc")(inputs))
+        return keras.Model(inputs, x, name="plain")
+
+    build_plain(3, 2).save_weights(tmp_path / "x.weights.h5")
+    assert load_weights(build_plain(3, 5), tmp_path / "x.weights.h5").mismatched == ("predictions",)
+    with pytest.raises(ValueError, match="do not fit plain: 1 of its layers would stay random, the first of them fc"):
+        load_weights(build_plain(4, 2), tmp_path / "x.weights.h5")
+
+
+def test_a_head_that_is_not_wanted_keeps_its_initialisation_though_it_fits(stored, donor, caplog):
+    model = randomise(build(3), seed=1)
+    head = model.get_layer("predictions").get_weights()
+    with caplog.at_level(logging.INFO, logger="kerascnn"):
+        report = load_weights(model, stored, head=False)
+    assert (report.loaded, report.mismatched, report.missing) == (BASE, (), ("predictions",))
+    assert report.skipped == ()
+    assert not caplog.records  # nothing is there that did not fit
+    assert_same(model, donor, BASE)
+    for array, expected in zip(model.get_layer("predictions").get_weights(), head, strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+def test_a_run_folder_gives_its_headless_network_if_it_has_one(donor, model, tmp_path):
+    donor.save(tmp_path / "model.keras")
+    headless = randomise(build(None), seed=2)
+    headless.save_weights(tmp_path / "headless.weights.h5")
+    report = load_weights(model, tmp_path)
+    assert (report.loaded, report.missing) == (BASE, ("predictions",))
+    assert_same(model, headless, BASE)
+    (tmp_path / "headless.weights.h5").unlink()
+    assert load_weights(model, tmp_path).loaded == (*BASE, "predictions")
+    assert_same(model, donor, (*BASE, "predictions"))
 
 
 @pytest.mark.parametrize("file", ["x.h5", "x.weights.h5", "x.keras"])
@@ -142,19 +194,6 @@ def test_separable_convolution_keeps_the_name_that_a_depthwise_one_lost(tmp_path
     assert_same(model, donor, ["separable"])
 
 
-def test_files_of_keras_applications_load_by_name(tmp_path):
-    donor = keras.applications.MobileNetV2((32, 32, 3), alpha=0.35, weights=None, classes=4)
-    donor.save_weights(tmp_path / "x.weights.h5")
-    donor.save(tmp_path / "x.h5")
-    with_weights = {layer.name for layer in donor.layers if layer.weights}
-    for file in ("x.weights.h5", "x.h5"):
-        model = mobilenet_v2((32, 32, 3), 4, alpha=0.35)
-        report = load_weights(model, tmp_path / file)
-        assert set(report.loaded) == with_weights
-        assert report.mismatched == report.missing == report.skipped == ()
-        assert_same(model, donor, with_weights)
-
-
 def test_another_width_is_an_error_that_names_layers_and_leaves_the_model_alone(stored):
     model = randomise(build(3, filters=8), seed=1)
     before = model.get_weights()
@@ -180,6 +219,22 @@ def test_a_file_of_another_format_is_refused(file, model, tmp_path):
         load_weights(model, tmp_path / file)
 
 
+def test_names_of_a_pytorch_checkpoint_are_layers_where_no_table_names_them(model, tmp_path):
+    kernel = np.random.default_rng(0).normal(size=(4, 3, 3, 3)).astype("float32")  # filters, channels, height, width
+    checkpoint = {
+        "stem.weight": kernel,
+        "stem.bias": np.arange(4, dtype="float32"),
+        "norm.num_batches_tracked": np.array(7),
+        "predictions.weight": np.ones((5, 4), "float32"),
+    }
+    save_file(checkpoint, tmp_path / "x.safetensors")
+    found = read_layers(tmp_path / "x.safetensors")
+    assert set(found) == {"stem", "norm", "predictions"}
+    np.testing.assert_array_equal(found["stem"]["kernel"], kernel.transpose(2, 3, 1, 0))
+    with pytest.raises(ValueError, match="2 of its layers would stay random, the first of them depthwise, norm"):
+        load_weights(model, tmp_path / "x.safetensors")
+
+
 def test_an_empty_hdf5_file_does_not_fit(model, tmp_path):
     h5py.File(tmp_path / "x.h5", "w").close()
     with pytest.raises(ValueError, match="would stay random"):
@@ -188,7 +243,7 @@ def test_an_empty_hdf5_file_does_not_fit(model, tmp_path):
 
 @pytest.mark.parametrize("name", ["imagnet", "nowhere/x.h5"])
 def test_unknown_names_and_missing_paths_list_what_is_known(name, model):
-    with pytest.raises(FileNotFoundError, match="imagenet, stanford_dogs"):
+    with pytest.raises(FileNotFoundError, match="imagenet, stanford_dogs, bsds500"):
         load_weights(model, name)
 
 

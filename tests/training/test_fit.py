@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
+from kerascnn.export import save_keras
 from kerascnn.tasks import ClassificationTask
 from kerascnn.training import Stage, fit
 
@@ -76,6 +77,19 @@ def assert_same(weights, expected):
         np.testing.assert_array_equal(array, other)
 
 
+def weights_of(model):
+    return {layer.name: layer.get_weights() for layer in model.layers}
+
+
+def moved(model, before):
+    """Name the layers with a weight that differs from `before`, which `weights_of` gave."""
+    return {
+        name
+        for name, weights in weights_of(model).items()
+        if any((now != then).any() for now, then in zip(weights, before[name], strict=True))
+    }
+
+
 def test_history_has_a_row_an_epoch_and_an_entry_a_stage(task):
     head = Stage("head", 2, 0.01)
     end = Stage("stride4", 3, 0.02, schedule="cosine", batch_norm="trained", name="end")
@@ -141,14 +155,9 @@ def test_statistics_move_only_where_a_stage_trains_them(task, batch_norm):
 
 
 def test_only_the_trained_part_moves(task):
-    before = {layer.name: layer.get_weights() for layer in task.model.layers}
+    before = weights_of(task.model)
     run(task, Stage("stride4", 1, 0.01, batch_norm="trained"))
-    moved = {
-        layer.name
-        for layer in task.model.layers
-        if any((now != then).any() for now, then in zip(layer.get_weights(), before[layer.name], strict=True))
-    }
-    assert moved == {"conv4", "norm4", "predictions"}
+    assert moved(task.model, before) == {"conv4", "norm4", "predictions"}
 
 
 @pytest.mark.parametrize(
@@ -266,3 +275,53 @@ def test_batches_of_keras_serve_as_well(task):
 
     history = run(task, Stage("head", 1, 0.01), train=Batches(), valid=Batches())
     assert len(history.rows) == 1
+
+
+def fail(_):
+    raise OSError("no space")
+
+
+def flags(model):
+    return {layer.name: layer.trainable for layer in model.layers}
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "error"),
+    [([], None), ([At(1, interrupt)], None), ([At(1, fail)], OSError), ([At(2, fail, when="begin")], OSError)],
+    ids=["end", "Ctrl-C", "error in the first stage", "error in the second"],
+)
+def test_every_layer_is_as_trainable_afterwards_as_it_was_before(task, callbacks, error):
+    task.model.get_layer("conv2").trainable = task.model.get_layer("norm4").trainable = False
+    before = flags(task.model)
+    stages = Stage("head", 1, 0.01), Stage("all", 1, 0.01, batch_norm="trained")
+    if error is None:
+        run(task, *stages, callbacks=callbacks)
+    else:
+        with pytest.raises(error):
+            run(task, *stages, callbacks=callbacks)
+    assert flags(task.model) == before
+    assert not any(weight.trainable for weight in task.model.get_layer("conv2").weights)
+
+
+def test_layers_of_a_model_in_the_model_are_as_trainable_as_before():
+    inner = keras.Sequential([layers.Input((16, 16, 3)), layers.Conv2D(4, 3), layers.ReLU(), layers.Dense(4)])
+    inner.layers[0].trainable = False
+    inputs = layers.Input((16, 16, 3))
+    x = layers.Identity(name="stride1")(inner(inputs))
+    x = layers.Dense(3)(layers.GlobalAveragePooling2D()(x))
+    task = ClassificationTask(keras.Model(inputs, x, name="nested"), CLASSES)
+    before = flags(task.model), flags(inner)
+    run(task, Stage("head", 1, 0.01))
+    assert (flags(task.model), flags(inner)) == before
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_plain_keras_trains_every_layer_afterwards(task, tmp_path, stored):
+    run(task, Stage("head", 1, 0.01))
+    if stored:
+        save_keras(task, tmp_path / "model.keras")
+        task = ClassificationTask(keras.saving.load_model(tmp_path / "model.keras", compile=False), CLASSES)
+    before = weights_of(task.model)
+    task.compile()
+    task.model.fit(TRAIN, shuffle=False, verbose=0)
+    assert moved(task.model, before) == {"conv2", "norm2", "conv4", "norm4", "predictions"}

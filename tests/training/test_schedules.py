@@ -26,7 +26,7 @@ def rates(steps, **options):
         ({}, {0: 0.1, 25: 0.1, 50: 0.1}),
         ({"warmup_epochs": 2}, {0: 0.0, 5: 0.025, 10: 0.05, 20: 0.1, 21: 0.1, 50: 0.1}),
         ({"schedule": "cosine"}, {0: 0.1, 25: 0.05, 50: 0.0, 60: 0.0}),
-        # The cosine runs over the 40 steps behind the warm-up: a quarter, the middle and the end of it.
+        # The cosine runs over the 40 steps after the warm-up: a quarter, the middle and the end of it.
         (
             {"schedule": "cosine", "warmup_epochs": 1},
             {0: 0.0, 5: 0.05, 10: 0.1, 20: 0.05 * (1 + np.sqrt(0.5)), 30: 0.05, 50: 0.0},

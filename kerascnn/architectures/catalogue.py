@@ -1,0 +1,92 @@
+"""Every classifier by its name, for scripts, cards and backbones."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+
+from kerascnn.architectures.alexnet import alexnet
+from kerascnn.architectures.inception import inception_v1
+from kerascnn.architectures.lenet import lenet5
+from kerascnn.architectures.mobilenet import mobilenet_v1, mobilenet_v2
+from kerascnn.architectures.resnet import (
+    resnet20,
+    resnet32,
+    resnet44,
+    resnet50,
+    resnet56,
+    resnet101,
+    resnet110,
+    resnet152,
+)
+from kerascnn.architectures.strides import stride_layers
+from kerascnn.architectures.vgg import vgg16
+
+# Each takes (input_shape, num_classes, *, weights=None, dropout, ...).
+CLASSIFIERS: dict[str, Callable[..., keras.Model]] = {
+    "lenet5": lenet5,
+    "alexnet": alexnet,
+    "vgg16": vgg16,
+    "resnet50": resnet50,
+    "resnet101": resnet101,
+    "resnet152": resnet152,
+    "resnet20": resnet20,
+    "resnet32": resnet32,
+    "resnet44": resnet44,
+    "resnet56": resnet56,
+    "resnet110": resnet110,
+    "inception_v1": inception_v1,
+    "mobilenet_v1": mobilenet_v1,
+    "mobilenet_v2": mobilenet_v2,
+}
+
+# What a builder is given beside what its user says when the network is trained from scratch, as its paper does it.
+SCRATCH_OPTIONS: dict[str, dict[str, Any]] = {"inception_v1": {"auxiliary": True}}
+
+
+def scratch_options(name: str) -> dict[str, Any]:
+    """Give the options of a builder that only training from scratch needs: auxiliary classifiers."""
+    return dict(SCRATCH_OPTIONS.get(name, {}))
+
+
+def build(name: str, input_shape: tuple[int, int, int], num_classes: int | None, **options: Any) -> keras.Model:
+    """Build a classifier by its name.
+
+    Args:
+        name: one of `CLASSIFIERS`.
+        input_shape: (height, width, 3).
+        num_classes: number of logits, or None for the headless network.
+        **options: what the builder of that name takes, such as `weights` or `alpha`.
+
+    Raises:
+        ValueError: for an unknown name, or what the builder refuses.
+    """
+    if name not in CLASSIFIERS:
+        raise ValueError(f"architecture must be one of {', '.join(CLASSIFIERS)}. Received: architecture={name!r}.")
+    return CLASSIFIERS[name](input_shape, num_classes, **options)
+
+
+def backbone(
+    name: str, input_shape: tuple[int, int, int], *, strides: tuple[int, ...] = (8, 16, 32), **options: Any
+) -> keras.Model:
+    """Build a headless network that returns its feature maps by stride.
+
+    Args:
+        name: one of `CLASSIFIERS`.
+        input_shape: (height, width, 3).
+        strides: which feature maps: stride 8 is an eighth of the picture's height and width.
+        **options: what the builder of that name takes, such as `weights` or `alpha`.
+
+    Returns:
+        A model of (B, height, width, 3) pictures to `{"stride8": (B, height / 8, width / 8, C), ...}`.
+
+    Raises:
+        ValueError: for an unknown name or a stride at which no stage of the network ends.
+    """
+    headless = build(name, input_shape, None, **options)
+    known = stride_layers(headless)
+    names = [f"stride{stride}" for stride in strides]
+    if not names or not set(names) <= set(known):
+        raise ValueError(f"strides must be some of {', '.join(known)} of {name}. Received: strides={strides}.")
+    outputs = {stride: headless.get_layer(stride).output for stride in names}
+    return keras.Model(headless.input, outputs, name=f"{name}_backbone")
