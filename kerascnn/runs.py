@@ -9,7 +9,7 @@ import logging
 import platform
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from os import cpu_count
@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from kerascnn.architectures import HEADLESS_FILE, headless
 from kerascnn.data import Source, Split, open_source, pipeline
 from kerascnn.data.sources.source import describe_source
 from kerascnn.export import (
@@ -48,16 +49,12 @@ class RunFacts:
     """What the card says of a run beyond its results.
 
     Attributes:
-        architecture: name of the network.
-        weights: what it started from; None is a random initialisation.
         command: the command that makes the run again.
         config: every setting of the script, with defaults.
         seed: of the weights, the order and the augmentations.
         started: `time.monotonic()` when the run started.
     """
 
-    architecture: str
-    weights: str | None
     command: str
     config: Mapping[str, Any]
     seed: int
@@ -71,6 +68,7 @@ def write_run(
     history: History,
     facts: RunFacts,
     *,
+    headless_weights: bool = False,
     overwrite: bool = False,
     keep_over_budget: bool = False,
 ) -> dict[str, Any]:
@@ -82,6 +80,7 @@ def write_run(
         source: the data it was trained on.
         history: of its training.
         facts: what else the card says.
+        headless_weights: writes the weights without the head too, for other networks to start from.
         overwrite: replaces a run folder that is there, at the end.
         keep_over_budget: see `kerascnn.export.write_exports`.
 
@@ -90,14 +89,17 @@ def write_run(
 
     Raises:
         FileExistsError: if there is something at the path.
-        ValueError, RuntimeError: see `kerascnn.export.write_exports`. What was trained is kept as PATH.incomplete.
+        ValueError, RuntimeError: see `kerascnn.export.write_exports`. What was trained is kept as PATH.incomplete, or
+        the
+            first free of PATH.incomplete2 and so on.
     """
     card = {
         "kerascnn": version("kerascnn"),
         "card_version": CARD_VERSION,
         "task": task.name,
-        "architecture": facts.architecture,
-        "weights": facts.weights,
+        "architecture": task.architecture,
+        "options": task.options,
+        "weights": None if task.weights_report is None else task.weights_report.source,
         "classes": task.classes,
         "image_size": task.image_size,
         "parameters": task.model.count_params(),
@@ -114,6 +116,8 @@ def write_run(
     }
     with new_run_folder(path, overwrite=overwrite, keep_incomplete=True) as folder:
         _write_trained(folder, task, history, card)
+        if headless_weights:
+            headless(task.model).save_weights(folder / HEADLESS_FILE)
         measured, answers = _export(folder, task, source, facts.seed, keep_over_budget)
         card |= measured | {"seconds": round(time.monotonic() - facts.started, 1)}
         _write_report(folder, task, source, history, card, answers)
@@ -197,6 +201,21 @@ def _write_report(
     write_html(folder, card, history.rows, mistakes, num_mistakes=num_mistakes)
 
 
+def read_network(weights: str | Path | None) -> dict[str, Any]:
+    """Read from the card of a run folder which network its weights are of.
+
+    Args:
+        weights: as `kerascnn.architectures.load_weights` takes them.
+
+    Returns:
+        Its `architecture`, `options` and `image_size`; nothing if the weights are no run folder's.
+    """
+    if weights is None or not (Path(weights) / "card.json").is_file():
+        return {}
+    card = read_card(weights)
+    return {"options": {}} | {key: card[key] for key in ("architecture", "options", "image_size") if key in card}
+
+
 def open_data(card: Mapping[str, Any], data: str | None = None) -> Source:
     """Open the data of a run again, or other data for it.
 
@@ -230,6 +249,7 @@ def open_run(path: str | Path) -> tuple[Task, dict[str, Any], History]:
     folder = Path(path)
     card = read_card(folder)
     task = load_task(folder / MODEL_FILE, card["task"], card["classes"])
+    task = replace(task, architecture=card["architecture"], options=card.get("options", {}))
     with open(folder / HISTORY_FILE, encoding="utf-8", newline="") as file:
         rows = [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(file)]
     return task, card, History(rows, card["stages"], card["best_epoch"], card["interrupted"])

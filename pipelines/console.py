@@ -1,11 +1,17 @@
 """What the scripts share on the console: errors in a sentence, the command that was given, tables."""
 
 import logging
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
+
+# Before TensorFlow is loaded: on processors without AVX-512 it leaves oneDNN's kernels off, which train convolutions
+# twice as fast.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # warnings and errors only
 
 import tyro
 from rich.console import Console

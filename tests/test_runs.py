@@ -13,7 +13,7 @@ from kerascnn import runs
 from kerascnn.data import Source, Split
 from kerascnn.export import PRECISIONS
 from kerascnn.report import read_card
-from kerascnn.runs import RunFacts, export_run, load_predictor, open_data, open_run, write_run
+from kerascnn.runs import RunFacts, export_run, load_predictor, open_data, open_run, read_network, write_run
 from kerascnn.tasks import ClassificationTask
 from kerascnn.training import History, Stage
 
@@ -58,14 +58,14 @@ def task() -> ClassificationTask:
 
 @pytest.fixture
 def facts() -> RunFacts:
-    return RunFacts("bright", None, "python train.py", {"epochs": 1}, 0, time.monotonic())
+    return RunFacts("python train.py", {"epochs": 1}, 0, time.monotonic())
 
 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory, task, source):
     """A run folder and its card."""
     path = tmp_path_factory.mktemp("runs") / "run"
-    facts = RunFacts("bright", None, "python train.py", {"epochs": 1}, 0, time.monotonic())
+    facts = RunFacts("python train.py", {"epochs": 1}, 0, time.monotonic())
     return path, write_run(path, task, source, HISTORY, facts)
 
 
@@ -75,6 +75,7 @@ def test_the_card_says_how_the_run_was_made_and_what_came_of_it(written):
     assert stored == read_card(path) and stored["metrics"] == card["metrics"]
     assert stored["config"] == {"epochs": 1}
     assert stored["command"] == "python train.py"
+    assert (stored["architecture"], stored["options"], stored["weights"]) == ("bright", {}, None)
     assert stored["metrics"]["validation"]["accuracy"] == 7 / 8
     assert stored["metrics"]["test"]["accuracy"] == 7 / 10
     assert tuple(stored["export"]) == PRECISIONS
@@ -93,6 +94,11 @@ def test_a_run_is_opened_as_it_was_written(written, task):
     np.testing.assert_allclose(opened.model(pictures), task.model(pictures), atol=1e-6)
     assert history == HISTORY
     assert card["classes"] == list(CLASSES)
+
+
+def test_the_network_of_a_run_folder_is_read_from_its_card(written, tmp_path):
+    assert read_network(written[0]) == {"architecture": "bright", "options": {}, "image_size": [16, 16]}
+    assert read_network(None) == read_network("imagenet") == read_network(tmp_path) == {}
 
 
 @pytest.mark.parametrize("model", ["keras", *PRECISIONS])

@@ -2,7 +2,7 @@
 
 `float32`, `float16` and `int8` come from TensorFlow's converter, `dynamic` from litert-quantizer: it may quantise the
 convolutions and leave the depthwise ones in float, for which XNNPACK has no dynamic kernel. `benchmarks/quantizers.py`
-holds the two tools against each other.
+compares the two tools.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ import io
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 import keras
@@ -22,6 +22,7 @@ from litert_quantizer.qtyping import TFLOperationName
 
 from kerascnn.export.bias_correction import correct_bias
 from kerascnn.export.flatbuffer import custom_operators, pack, unpack
+from kerascnn.export.folding import fold_scale
 from kerascnn.export.metadata import add_metadata
 from kerascnn.export.saved_model import write_saved_model
 from kerascnn.tasks.task import Task
@@ -31,8 +32,10 @@ CALIBRATION_PICTURES = 200  # "a few hundred", as the converter's documentation 
 DYNAMIC_OPERATORS = (TFLOperationName.CONV_2D, TFLOperationName.FULLY_CONNECTED)
 
 
-def convert(task: Task, calibration: Iterable[tuple[np.ndarray, np.ndarray]]) -> dict[str, bytes]:
-    """Convert a task's serving model to four .tflite files, with metadata and labels in them.
+def convert(
+    task: Task, calibration: Iterable[tuple[np.ndarray, np.ndarray]], precisions: Collection[str] = PRECISIONS
+) -> dict[str, bytes]:
+    """Convert a task's serving model to .tflite files, with metadata and labels in them.
 
     All take one picture: float32 in 0..255, or uint8 in the int8 file, whose output is uint8 too.
 
@@ -40,6 +43,7 @@ def convert(task: Task, calibration: Iterable[tuple[np.ndarray, np.ndarray]]) ->
         task: what to convert.
         calibration: shuffled batches of (pictures, targets) of the training data, without augmentation; the int8 file
             takes the ranges of its activations from the first 200 pictures, the biases are corrected on 32.
+        precisions: which of the four files to make.
 
     Returns:
         The bytes of the files by precision.
@@ -49,12 +53,18 @@ def convert(task: Task, calibration: Iterable[tuple[np.ndarray, np.ndarray]]) ->
             is no picture to calibrate with.
     """
     pictures = _calibration_pictures(calibration)
-    with _saved_model(task) as path:
-        files = {"float32": _convert(path, task.model), "float16": _convert(path, task.model, _to_float16)}
-    with _saved_model(_corrected(task, pictures, keras.layers.Conv2D)) as path:
-        files["dynamic"] = _quantize_dynamic(_convert(path, task.model))
-    with _saved_model(_corrected(task, pictures, keras.layers.Conv2D, keras.layers.DepthwiseConv2D)) as path:
-        files["int8"] = _convert(path, task.model, lambda converter: _to_int8(converter, pictures))
+    task = dataclasses.replace(task, model=fold_scale(task.model))
+    files = {}
+    if {"float32", "float16"} & set(precisions):
+        with _saved_model(task) as path:
+            options = {"float32": _keep_float32, "float16": _to_float16}
+            files = {name: _convert(path, task.model, options[name]) for name in options if name in precisions}
+    if "dynamic" in precisions:
+        with _saved_model(_corrected(task, pictures, keras.layers.Conv2D)) as path:
+            files["dynamic"] = _quantize_dynamic(_convert(path, task.model, _keep_float32))
+    if "int8" in precisions:
+        with _saved_model(_corrected(task, pictures, keras.layers.Conv2D, keras.layers.DepthwiseConv2D)) as path:
+            files["int8"] = _convert(path, task.model, lambda converter: _to_int8(converter, pictures))
     return {
         precision: add_metadata(
             content,
@@ -79,9 +89,7 @@ def _saved_model(task: Task) -> Iterator[Path]:
         yield path
 
 
-def _convert(
-    path: Path, model: keras.Model, configure: Callable[[tf.lite.TFLiteConverter], None] = lambda converter: None
-) -> bytes:
+def _convert(path: Path, model: keras.Model, configure: Callable[[tf.lite.TFLiteConverter], None]) -> bytes:
     converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=["serving_default"])
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     configure(converter)
@@ -95,11 +103,15 @@ def _convert(
 def _run(converter: tf.lite.TFLiteConverter, model: keras.Model) -> bytes:
     try:
         with warnings.catch_warnings():
-            # The converter calibrates with the interpreter that it warns against itself.
+            # The converter itself calibrates with the interpreter that it warns against.
             warnings.filterwarnings("ignore", message="(?s).*tf.lite.Interpreter is deprecated")
             return converter.convert()
     except Exception as error:  # the converter's own class of error is not public
         raise ValueError(_explain(error, model)) from error
+
+
+def _keep_float32(converter: tf.lite.TFLiteConverter) -> None:
+    """Leave the converter at its defaults."""
 
 
 def _to_float16(converter: tf.lite.TFLiteConverter) -> None:

@@ -86,7 +86,7 @@ def test_an_incomplete_folder_is_kept_when_asked_for(tmp_path):
     assert (tmp_path / "run.incomplete" / "file.txt").read_text() == "half"
 
 
-def test_what_bears_the_name_of_an_incomplete_folder_is_never_replaced(tmp_path):
+def test_what_has_the_name_of_an_incomplete_folder_is_never_replaced(tmp_path):
     (tmp_path / "run.incomplete").mkdir()
     (tmp_path / "run.incomplete" / "1.jpg").write_text("precious")
     (tmp_path / "run.incomplete2").write_text("a file")

@@ -1,4 +1,4 @@
-"""The scripts are run as users run them: in a process of their own, in a folder of their own."""
+"""The scripts are run as users run them: in their own process, in their own folder."""
 
 import os
 import subprocess

@@ -1,0 +1,64 @@
+"""Train a classifier from random weights and export it for phones.
+
+    python pipelines/train_from_scratch.py --data fashion_mnist:FOLDER --architecture lenet5
+
+FOLDER holds the four IDX files of Fashion-MNIST. It takes much data: with a few hundred pictures a class, finetune.py
+gives better networks. The numbers to expect are in the README; `benchmarks/fashion_mnist.py` makes them again.
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from console import run_script
+from training import TrainingConfig, make_small, train
+
+from kerascnn.architectures import scratch_options
+from kerascnn.training import from_scratch
+
+
+@dataclass(frozen=True)
+class Config(TrainingConfig):
+    """Train a classifier from random weights and export it for phones."""
+
+    architecture: str = "resnet20"
+    """Which network: lenet5, alexnet, vgg16, resnet20 and deeper ones, inception_v1, mobilenet_v1, mobilenet_v2."""
+    image_size: tuple[int, int] = (32, 32)
+    """Height and width of the network's input in pixels: larger sees more detail and costs its square."""
+    dropout: float = 0.0
+    """Share of the features that is dropped in training."""
+    batch_size: int = 128
+    """Pictures in a step."""
+    epochs: int = 30
+    """Passes over the training pictures."""
+    learning_rate: float = 2e-3
+    """At its highest, after the warm-up; 0.1 is usual for sgd."""
+    warmup_epochs: float = 1.0
+    """The rate rises from zero over so many epochs."""
+    weight_decay: float = 0.05
+    """Share of each kernel, times the learning rate, that a step takes off it."""
+    optimizer: Literal["adam", "sgd"] = "adam"
+    """AdamW, or SGD with Nesterov's momentum."""
+
+
+def main(config: Config, headless_weights: bool = False) -> int:
+    """Train. Returns the exit status: 1 if an exported file missed its budget."""
+    config = _smoke(config) if config.smoke else config
+    stages = from_scratch(
+        config.epochs,
+        learning_rate=config.learning_rate,
+        warmup_epochs=config.warmup_epochs,
+        patience=config.patience,
+        weight_decay=config.weight_decay,
+        optimizer=config.optimizer,
+    )
+    options = scratch_options(config.architecture) | config.options
+    return train(config, stages, config.architecture, config.image_size, options, headless_weights=headless_weights)
+
+
+def _smoke(config: Config) -> Config:
+    return make_small(config, "smoke_scratch", architecture="lenet5", epochs=1)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main, Config, __doc__))

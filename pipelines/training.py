@@ -1,0 +1,125 @@
+"""What the scripts that train share: their common settings, and the way from the data to the run folder."""
+
+import dataclasses
+import logging
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from console import print_exports, run_command
+from keras.utils import set_random_seed
+
+from kerascnn.data import mirror, open_source, pipeline
+from kerascnn.export import check_output
+from kerascnn.runs import RunFacts, write_run
+from kerascnn.tasks import classification
+from kerascnn.training import Stage, fit
+
+logger = logging.getLogger(__name__)
+
+Config = TypeVar("Config", bound="TrainingConfig")
+Option = bool | int | float | str
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """The settings of every script that trains."""
+
+    data: str = "scenes"
+    """What to train on: a folder of class folders, tfds:NAME, fashion_mnist:FOLDER, idx:FOLDER or scenes (embedded)."""
+    output: Path | None = None
+    """The run folder to write. By default saved_models/ and the name of the data."""
+    options: dict[str, Option] = field(default_factory=dict)
+    """Further options of the network, in pairs: alpha 0.5, variant paper, hidden_units 0. See its builder."""
+    dropout: float = 0.2
+    """Share of the features that is dropped in training: small data need it."""
+    patience: int | None = None
+    """End a stage after so many epochs without a new best one."""
+    balance_classes: bool = True
+    """Weigh rare classes in the loss so that they count as much as common ones; the flag turns it off."""
+    batch_size: int = 32
+    """Pictures in a step."""
+    seed: int = 0
+    """Decides the first weights, the order, the augmentations, and which pictures validate."""
+    keep_over_budget: bool = False
+    """Write exported files that miss their accuracy budget too."""
+    overwrite: bool = False
+    """Replace the run folder if it is there."""
+    smoke: bool = False
+    """A run of a minute or so on the embedded data, to see that everything works; its answers are worthless."""
+
+
+def train(
+    config: TrainingConfig,
+    stages: list[Stage],
+    architecture: str,
+    image_size: tuple[int, int],
+    options: dict[str, Any],
+    *,
+    weights: str | None = None,
+    headless_weights: bool = False,
+) -> int:
+    """Train, export, report. Returns the exit status: 1 if an exported file missed its budget.
+
+    Args:
+        config: the script's settings.
+        stages: what trains, one after another.
+        architecture: name of the network.
+        image_size: (height, width) of its input.
+        options: what its builder takes beside `dropout`.
+        weights: what to start from; None is a random initialisation.
+        headless_weights: see `kerascnn.runs.write_run`.
+    """
+    started = time.monotonic()
+    output = config.output or Path("saved_models") / Path(config.data.partition(":")[2] or config.data).resolve().name
+    check_output(output, overwrite=config.overwrite)
+    set_random_seed(config.seed)
+    source = open_source(config.data, seed=config.seed)
+    options = options | {"dropout": config.dropout}
+    task = classification(architecture, source.classes, image_size=image_size, weights=weights, **options)
+    history = fit(
+        task,
+        pipeline(source.train, task, augment=[mirror()], batch_size=config.batch_size, seed=config.seed),
+        pipeline(source.valid, task, batch_size=config.batch_size),
+        stages,
+        class_weight=source.train.class_weights() if config.balance_classes else None,
+    )
+    if not history.best_epoch:  # interrupted before the first epoch ended: there is nothing to export
+        raise KeyboardInterrupt
+    logger.info("Exporting to %s.", output)
+    settings = dataclasses.asdict(config) | {
+        "output": str(output),
+        "architecture": architecture,
+        "image_size": image_size,
+        "options": dict(task.options),
+    }
+    card = write_run(
+        output,
+        task,
+        source,
+        history,
+        RunFacts(run_command(), settings, config.seed, started),
+        headless_weights=headless_weights,
+        overwrite=config.overwrite,
+        keep_over_budget=config.keep_over_budget,
+    )
+    return print_exports(output, card, config.keep_over_budget)
+
+
+def make_small(config: Config, name: str, **settings: Any) -> Config:
+    """Give the settings of a smoke run: the tiny embedded data, and an output that may be replaced.
+
+    Args:
+        config: the script's settings.
+        name: of the run folder, where none is given.
+        **settings: what else differs.
+    """
+    return dataclasses.replace(
+        config,
+        data="scenes/tiny",
+        output=config.output or Path("saved_models") / name,
+        keep_over_budget=True,  # so little training leaves the network undecided, and rounding decides for it
+        overwrite=config.overwrite or config.output is None,
+        **settings,
+    )
