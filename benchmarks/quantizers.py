@@ -9,8 +9,6 @@ both with corrected biases and equal vectors stored once. Two minutes on two cor
 
 import contextlib
 import io
-import json
-import platform
 import tempfile
 import time
 from collections.abc import Callable
@@ -22,8 +20,7 @@ import tensorflow as tf
 import tyro
 from ai_edge_litert.interpreter import Interpreter
 from litert_quantizer import Quantizer, recipe
-from rich.console import Console
-from rich.table import Table
+from reporting import report
 
 from kerascnn.data import open_source, pipeline
 from kerascnn.export import Reference
@@ -60,9 +57,7 @@ def main(config: Config) -> None:
         f"kerascnn, {name}": content for name, content in convert(task, training).items()
     }
     rows = measure(task, files, reference)
-    print_table(rows)
-    if config.json is not None:
-        config.json.write_text(json.dumps({"machine": platform.platform(), "rows": rows}, indent=2) + "\n")
+    report("relative to the converter's float32; differences from the Keras model", rows, config.json)
 
 
 def make_files(task: Task, pictures: np.ndarray) -> dict[str, bytes]:
@@ -154,16 +149,6 @@ def quantize(values: np.ndarray, details: dict) -> np.ndarray:
         return values.astype(details["dtype"])
     limits = np.iinfo(details["dtype"])
     return np.clip(np.round(values / scale) + zero_point, limits.min, limits.max).astype(details["dtype"])
-
-
-def print_table(rows: list[dict]) -> None:
-    """Print a line for each file."""
-    table = Table(title="relative to the converter's float32; differences from the Keras model", title_justify="left")
-    for heading in rows[0]:
-        table.add_column(heading.replace("_", " "), justify="left" if heading == "file" else "right")
-    for row in rows:
-        table.add_row(row["file"], *(f"{value:.4f}" for key, value in row.items() if key != "file"))
-    Console(width=120).print(table)
 
 
 if __name__ == "__main__":

@@ -4,18 +4,16 @@
 
 `$KERASCNN_DATA/hymenoptera` is the data set of PyTorch's transfer learning tutorial. The peer is what Keras' guide to
 transfer learning does, with the same weights: a frozen base, a new head, ten epochs of Adam, no augmentation. Every
-exported file is measured, by itself and in MediaPipe's client. Twelve minutes on two cores; --quick takes one seed and
-one epoch a stage.
+exported file is measured, by itself and in MediaPipe's client (`pip install -e '.[benchmarks]'`). Twelve minutes on two
+cores; --quick takes one seed and one epoch a stage.
 """
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import keras
@@ -24,6 +22,7 @@ import numpy as np
 import tyro
 from mediapipe.tasks.python import BaseOptions
 from mediapipe.tasks.python.vision import ImageClassifier, ImageClassifierOptions
+from reporting import describe_machine
 from rich.console import Console
 from rich.table import Table
 
@@ -122,12 +121,6 @@ def ask_mediapipe(path: Path, pictures: list[np.ndarray], classes: tuple[str, ..
         answers = [classifier.classify(mp.Image(mp.ImageFormat.SRGB, picture)) for picture in pictures]
     names = [answer.classifications[0].categories[0].category_name for answer in answers]
     return np.array([classes.index(name) for name in names])
-
-
-def describe_machine() -> str:
-    """Name the system, the number of cores and the versions that matter."""
-    versions = ", ".join(f"{name} {version(name)}" for name in ("tensorflow", "keras", "ai-edge-litert", "mediapipe"))
-    return f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
 
 
 def print_table(rows: list[dict], peers: list[dict]) -> None:

@@ -1,0 +1,161 @@
+"""Fashion-MNIST from scratch: the accuracy of LeNet-5 and ResNet-20, and the speed of training beside PyTorch's.
+
+    python benchmarks/fashion_mnist.py --data FOLDER
+
+FOLDER holds the four IDX files. Each network is trained by train_from_scratch.py, which chooses its best epoch on a
+part of the training pictures, and measured once on the 10,000 test pictures. Then the same network is trained for some
+steps in PyTorch and in Keras, in turns, with the same optimiser and batch; without PyTorch (`pip install -e
+'.[benchmarks]'`) that part is left out. LeNet-5 takes four minutes a seed on two cores, ResNet-20 half an hour; --quick
+only compares speed.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
+
+import keras
+import numpy as np
+import tyro
+from reporting import report
+
+from kerascnn.architectures import build
+
+try:
+    import torch
+    from torch_networks import TORCH_NETWORKS
+except ImportError:
+    torch = None
+
+SCRIPT = Path(__file__).parents[1] / "pipelines" / "train_from_scratch.py"
+SIDES = {"lenet5": 32, "resnet20": 28}
+# LeNet-5's steps are short, and it is trained for longer.
+SETTINGS = {
+    "lenet5": ("--epochs", "20", "--learning-rate", "2e-3"),
+    "resnet20": ("--epochs", "12", "--optimizer", "sgd", "--learning-rate", "0.1", "--weight-decay", "1e-2"),
+}
+BATCH_SIZE = 128
+ROUNDS, STEPS_A_ROUND = 5, {"lenet5": 40, "resnet20": 6}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Train on Fashion-MNIST, and compare the speed with PyTorch's."""
+
+    data: Path | None = None
+    """The folder of the four IDX files."""
+    networks: tuple[str, ...] = ("lenet5", "resnet20")
+    """Which networks."""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """One run of each network for each."""
+    json: Path | None = None
+    """Where to write the rows of the accuracies; those of the speeds go to a file of that name with -speed."""
+    quick: bool = False
+    """Compare the speeds only."""
+
+
+def main(config: Config) -> None:
+    """Measure and print."""
+    speeds = [compare_speed(name) for name in config.networks]
+    report(
+        "training steps, images a second", speeds, config.json and config.json.with_stem(f"{config.json.stem}-speed")
+    )
+    if config.quick:
+        return
+    if config.data is None:
+        sys.exit("Give --data, the folder of the four IDX files of Fashion-MNIST.")
+    rows = [train(name, config.data, seed) for name in config.networks for seed in config.seeds]
+    report("Fashion-MNIST, trained from scratch", rows, config.json)
+    for name in config.networks:
+        accuracies = [row["test_accuracy"] for row in rows if row["network"] == name]
+        print(f"{name}: test accuracy {np.mean(accuracies):.4f} ± {np.std(accuracies):.4f}")
+
+
+def train(name: str, data: Path, seed: int) -> dict[str, Any]:
+    """Train one network with one seed."""
+    side = str(SIDES[name])
+    with tempfile.TemporaryDirectory() as folder:
+        run = Path(folder) / name
+        command = (
+            sys.executable, SCRIPT, "--data", f"fashion_mnist:{data}", "--architecture", name, "--image-size", side,
+            side, "--batch-size", BATCH_SIZE, "--seed", seed, "--output", run, "--keep-over-budget", *SETTINGS[name],
+        )  # fmt: skip
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        card = json.loads((run / "card.json").read_text(encoding="utf-8"))
+    return {
+        "network": name,
+        "seed": seed,
+        "parameters": card["parameters"],
+        "validation_accuracy": card["metrics"]["validation"]["accuracy"],
+        "test_accuracy": card["metrics"]["test"]["accuracy"],
+        "int8_validation_accuracy": card["export"]["int8"]["accuracy"],
+        "cpu_minutes": (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60,
+    }
+
+
+def compare_speed(name: str) -> dict[str, Any]:
+    """Train the same network in Keras and in PyTorch in turns, on pictures in memory."""
+    side, steps = SIDES[name], STEPS_A_ROUND[name]
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (steps * BATCH_SIZE, side, side, 3), dtype=np.uint8)
+    labels = rng.integers(0, 10, len(images))
+    trainers = {"kerascnn": make_keras_trainer(name, images, labels)}
+    if torch is not None:
+        trainers["pytorch"] = make_torch_trainer(name, images, labels, torch.contiguous_format)
+        trainers["pytorch_channels_last"] = make_torch_trainer(name, images, labels, torch.channels_last)
+    seconds: dict[str, list[float]] = {each: [] for each in trainers}
+    for _ in range(ROUNDS):
+        for each, trainer in trainers.items():
+            start = time.perf_counter()
+            trainer()
+            seconds[each].append(time.perf_counter() - start)
+    speeds = {each: len(images) / float(np.median(times)) for each, times in seconds.items()}
+    best = max((speed for each, speed in speeds.items() if each != "kerascnn"), default=None)
+    return {"network": name} | speeds | {"ratio_to_best_peer": None if best is None else speeds["kerascnn"] / best}
+
+
+def make_keras_trainer(name: str, images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
+    """Give a function that trains for an epoch with `model.fit`."""
+    model = build(name, images.shape[1:], 10)
+    optimizer = keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+
+    def train_an_epoch() -> None:
+        model.fit(images, labels, batch_size=BATCH_SIZE, verbose=0)
+
+    train_an_epoch()  # traces
+    return train_an_epoch
+
+
+def make_torch_trainer(name: str, images: np.ndarray, labels: np.ndarray, layout: Any) -> Callable[[], None]:
+    """Give a function that trains for an epoch in PyTorch's usual loop."""
+    model = TORCH_NETWORKS[name](10).to(memory_format=layout)
+    optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, nesterov=True)
+    loss = torch.nn.CrossEntropyLoss()
+    pictures, targets = torch.from_numpy(images.transpose(0, 3, 1, 2)), torch.from_numpy(labels)
+
+    def train_an_epoch() -> None:
+        order = torch.randperm(len(targets))
+        for batch in order.split(BATCH_SIZE):
+            optimizer.zero_grad()
+            inputs = pictures[batch].float().div(127.5).sub(1).contiguous(memory_format=layout)
+            loss(model(inputs), targets[batch]).backward()
+            optimizer.step()
+
+    train_an_epoch()
+    return train_an_epoch
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))
