@@ -13,7 +13,7 @@ from keras import Model, layers
 from kerascnn.architectures.classifier import (
     Tensor,
     build_classifier,
-    check_input_shape,
+    check_arguments,
     check_variant,
     fully_connected_head,
     normalise_as_torchvision,
@@ -62,7 +62,7 @@ def alexnet(
         Krizhevsky et al. 2012, sections 3.2 to 3.5. Its first convolution gives 55 x 55 on 224 pixels only if the
         picture is padded, here with 2 pixels, as in torchvision.
     """
-    check_input_shape(input_shape, smallest=63)
+    check_arguments(input_shape, num_classes, dropout, smallest=63)
     check_variant(variant, NAMES)
     convolutions = zip(FILTERS[variant], GROUPS[variant], strict=True)
     inputs = layers.Input(input_shape, name="image")

@@ -17,16 +17,26 @@ TORCHVISION_MEAN = (0.485, 0.456, 0.406)  # RGB, of pictures in 0..1
 TORCHVISION_DEVIATION = (0.229, 0.224, 0.225)
 
 
-def check_input_shape(input_shape: tuple[int, int, int], *, smallest: int, channels: tuple[int, ...] = (3,)) -> None:
-    """Refuse an input shape that a classifier cannot be built for.
+def check_arguments(
+    input_shape: tuple[int, int, int],
+    num_classes: int | None,
+    dropout: float,
+    *,
+    smallest: int,
+    channels: tuple[int, ...] = (3,),
+) -> None:
+    """Refuse what a classifier cannot be built for.
 
     Args:
         input_shape: (height, width, channels).
+        num_classes: number of logits, or None for the headless network.
+        dropout: share of the features that is dropped in training.
         smallest: the least height and width in pixels.
         channels: the numbers of channels that the classifier takes.
 
     Raises:
-        ValueError: unless the shape is three integers, both sides are at least `smallest`, and the channels are known.
+        ValueError: unless the shape is three integers, both sides are at least `smallest` and the channels are known;
+            for fewer than two classes, or a dropout outside of [0, 1).
     """
     expected = " or ".join(str(number) for number in channels)
     shape = tuple(input_shape)
@@ -39,6 +49,12 @@ def check_input_shape(input_shape: tuple[int, int, int], *, smallest: int, chann
             f"input_shape must be (height, width, {expected}) with sides of at least {smallest} pixels. "
             f"Received: input_shape={input_shape}."
         )
+    if num_classes is not None and num_classes < 2:
+        raise ValueError(
+            f"num_classes must be at least 2, or None for the headless network. Received: num_classes={num_classes}."
+        )
+    if not 0 <= dropout < 1:
+        raise ValueError(f"dropout must lie in [0, 1). Received: dropout={dropout}.")
 
 
 def check_variant(variant: str, known: Collection[str]) -> None:
@@ -56,7 +72,6 @@ def normalise_as_torchvision(inputs: Tensor) -> Tensor:
 
 def pooled_head(dropout: float = 0.0) -> Head:
     """Pool the feature map to its mean, and drop a share of it in training."""
-    _check_dropout(dropout)
 
     def head(features: Tensor) -> Tensor:
         x = layers.GlobalAveragePooling2D(name="pool")(features)
@@ -75,7 +90,6 @@ def fully_connected_head(units: Mapping[str, int], *, activation: Any = "relu", 
     """
     if not all(units.values()):
         return pooled_head(dropout)
-    _check_dropout(dropout)
 
     def head(features: Tensor) -> Tensor:
         x = layers.Flatten(name="flatten")(features)
@@ -104,7 +118,7 @@ def build_classifier(
         name: name of the model, which is also the name that weights are looked up by.
         inputs: (B, H, W, C) pictures.
         features: (B, h, w, C), the last feature map.
-        num_classes: number of logits, at least 2, or None for the headless network.
+        num_classes: number of logits, or None for the headless network.
         weights: see `kerascnn.architectures.weights.load_weights`.
         head: from the feature map to the vector (B, D) that the logits are linear in.
         auxiliary: logits (B, num_classes) of classifiers that only help in training.
@@ -114,12 +128,8 @@ def build_classifier(
         after the network's own, (B, 1 + auxiliary, num_classes).
 
     Raises:
-        ValueError: for a number of classes out of range, or weights that cannot be had.
+        ValueError, OSError: for weights that cannot be had.
     """
-    if num_classes is not None and num_classes < 2:
-        raise ValueError(
-            f"num_classes must be at least 2, or None for the headless network. Received: num_classes={num_classes}."
-        )
     outputs = features if num_classes is None else layers.Dense(num_classes, name="predictions")(head(features))
     if auxiliary:
         outputs = ops.stack([outputs, *auxiliary], axis=1)
@@ -127,8 +137,3 @@ def build_classifier(
     if weights is not None:
         load_weights(model, weights)
     return model
-
-
-def _check_dropout(dropout: float) -> None:
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must lie in [0, 1). Received: dropout={dropout}.")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from keras import Model, layers
 
-from kerascnn.architectures.classifier import Tensor, build_classifier, check_input_shape, pooled_head
+from kerascnn.architectures.classifier import Tensor, build_classifier, check_arguments, pooled_head
 from kerascnn.layers import LocalResponseNormalization
 
 # Table 1, a stage a line: filters of 1x1, of 3x3 and the 1x1 that reduces before it, of 5x5 likewise, and after the
@@ -77,7 +77,7 @@ def inception_v1(
     Reference:
         Szegedy et al. 2015, arXiv:1409.4842, table 1.
     """
-    check_input_shape(input_shape, smallest=AUXILIARY_SMALLEST if auxiliary else 32)
+    check_arguments(input_shape, num_classes, dropout, smallest=AUXILIARY_SMALLEST if auxiliary else 32)
     if auxiliary and num_classes is None:
         raise ValueError("auxiliary classifiers need num_classes. Received: num_classes=None, auxiliary=True.")
     convolve = partial(_convolve, batch_norm=batch_norm)

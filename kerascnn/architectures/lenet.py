@@ -11,7 +11,7 @@ from keras import Model, layers, ops
 from kerascnn.architectures.classifier import (
     Tensor,
     build_classifier,
-    check_input_shape,
+    check_arguments,
     check_variant,
     fully_connected_head,
 )
@@ -58,7 +58,7 @@ def lenet5(
     Reference:
         LeCun et al. 1998, section II.B. The paper brings the pixels to -0.1..1.175.
     """
-    check_input_shape(input_shape, smallest=16, channels=(1, 3))
+    check_arguments(input_shape, num_classes, dropout, smallest=16, channels=(1, 3))
     check_variant(variant, NAMES)
     convolve_c3, subsample, activation = PARTS[variant]
     inputs = layers.Input(input_shape, name="image")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from keras import Model, layers
 
-from kerascnn.architectures.classifier import Tensor, build_classifier, check_input_shape, pooled_head
+from kerascnn.architectures.classifier import Tensor, build_classifier, check_arguments, pooled_head
 
 # Howard et al. 2017, table 1: filters of the pointwise convolution, stride of the depthwise one before it.
 SEPARABLE_CONVOLUTIONS = (
@@ -64,7 +64,7 @@ def mobilenet_v1(
     Reference:
         Howard et al. 2017, arXiv:1704.04861, table 1.
     """
-    check_input_shape(input_shape, smallest=32)
+    check_arguments(input_shape, num_classes, dropout, smallest=32)
     _check_alpha(alpha)
     inputs = layers.Input(input_shape, name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(inputs)
@@ -113,7 +113,7 @@ def mobilenet_v2(
     Reference:
         Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", arXiv:1801.04381, table 2.
     """
-    check_input_shape(input_shape, smallest=32)
+    check_arguments(input_shape, num_classes, dropout, smallest=32)
     _check_alpha(alpha)
     inputs = layers.Input(input_shape, name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(inputs)

@@ -139,9 +139,9 @@ def find_release(name: str, model: keras.Model) -> Path:
 def _takes_head(model: keras.Model) -> bool:
     """Whether the file with the head is of use: for ImageNet's classes, or for VGG's fully connected layers."""
     head = head_layers(model)
-    if head == {"predictions"}:
-        return model.output_shape[-1] == 1000
-    return bool(head) and model.input_shape[1:3] == (224, 224)
+    if model.name == "vgg16":
+        return "fc1" in head and model.input_shape[1:3] == (224, 224)
+    return head == {"predictions"} and model.output_shape[-1] == 1000
 
 
 def _mobilenet_side(model: keras.Model) -> int:

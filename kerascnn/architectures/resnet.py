@@ -12,7 +12,7 @@ from kerascnn.architectures.classifier import (
     IMAGENET_MEAN,
     Tensor,
     build_classifier,
-    check_input_shape,
+    check_arguments,
     pooled_head,
 )
 
@@ -153,7 +153,7 @@ def resnet110(
 
 
 def _bottleneck_resnet(name, input_shape, num_classes, weights, dropout):
-    check_input_shape(input_shape, smallest=32)
+    check_arguments(input_shape, num_classes, dropout, smallest=32)
     inputs = layers.Input(input_shape, name="image")
     x = layers.Rescaling(1.0, offset=[-mean for mean in IMAGENET_MEAN], name="normalise")(inputs)
     # Padded by hand: "same" would pad a row and a column less before than after, and the weights were not trained so.
@@ -188,7 +188,7 @@ def _bottleneck(x: Tensor, filters: int, strides: int, name: str) -> Tensor:
 
 
 def _basic_resnet(name, blocks, input_shape, num_classes, weights, dropout):
-    check_input_shape(input_shape, smallest=8)
+    check_arguments(input_shape, num_classes, dropout, smallest=8)
     inputs = layers.Input(input_shape, name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(inputs)
     x = _convolve(x, BASIC_FILTERS[0], 3, 1, name="conv1", use_bias=False)

@@ -11,7 +11,7 @@ from keras import Model, layers
 from kerascnn.architectures.classifier import (
     IMAGENET_MEAN,
     build_classifier,
-    check_input_shape,
+    check_arguments,
     fully_connected_head,
 )
 
@@ -49,7 +49,7 @@ def vgg16(
     Reference:
         Simonyan & Zisserman 2015, arXiv:1409.1556, table 1, column D.
     """
-    check_input_shape(input_shape, smallest=32)
+    check_arguments(input_shape, num_classes, dropout, smallest=32)
     inputs = layers.Input(input_shape, name="image")
     x = layers.Rescaling(1.0, offset=[-mean for mean in IMAGENET_MEAN], name="normalise")(inputs)
     for block, (convolutions, filters) in enumerate(BLOCKS, start=1):
