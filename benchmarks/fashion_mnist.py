@@ -23,18 +23,21 @@ from typing import Any
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
 
+try:
+    import torch  # before TensorFlow, or the process dies
+    from torch_networks import TORCH_NETWORKS
+except ModuleNotFoundError as error:
+    if error.name != "torch":
+        raise
+    torch = None
+    print("PyTorch is not installed, and left out.")
+
 import keras
 import numpy as np
 import tyro
-from reporting import report
+from reporting import check_writable, report
 
 from kerascnn.architectures import build
-
-try:
-    import torch
-    from torch_networks import TORCH_NETWORKS
-except ImportError:
-    torch = None
 
 SCRIPT = Path(__file__).parents[1] / "pipelines" / "train_from_scratch.py"
 SIDES = {"lenet5": 32, "resnet20": 28}
@@ -65,6 +68,10 @@ class Config:
 
 def main(config: Config) -> None:
     """Measure and print."""
+    unknown = set(config.networks) - set(SETTINGS)
+    if unknown:
+        sys.exit(f"networks must be of {', '.join(SETTINGS)}. Received: {', '.join(unknown)}.")
+    check_writable(config.json)
     speeds = [compare_speed(name) for name in config.networks]
     report(
         "training steps, images a second", speeds, config.json and config.json.with_stem(f"{config.json.stem}-speed")
@@ -77,7 +84,8 @@ def main(config: Config) -> None:
     report("Fashion-MNIST, trained from scratch", rows, config.json)
     for name in config.networks:
         accuracies = [row["test_accuracy"] for row in rows if row["network"] == name]
-        print(f"{name}: test accuracy {np.mean(accuracies):.4f} ± {np.std(accuracies):.4f}")
+        deviation = np.std(accuracies, ddof=1) if len(accuracies) > 1 else 0.0
+        print(f"{name}: test accuracy {np.mean(accuracies):.4f} ± {deviation:.4f}")
 
 
 def train(name: str, data: Path, seed: int) -> dict[str, Any]:

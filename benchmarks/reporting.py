@@ -3,16 +3,21 @@
 import json
 import os
 import platform
+import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
 from kerascnn.export import TFLiteModel
+from kerascnn.runs import name_processor
 
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "mediapipe", "torch")
 ROUNDS = 5
@@ -42,10 +47,41 @@ def report(title: str, rows: Sequence[Mapping[str, Any]], path: Path | None) -> 
         temporary.replace(path)
 
 
+def check_writable(*paths: Path | None) -> None:
+    """Refuse, before the work is done, an output whose folder is not there."""
+    for path in paths:
+        if path is not None and not path.absolute().parent.is_dir():
+            sys.exit(f"There is no folder {path.parent} to write {path.name} into.")
+
+
 def describe_machine() -> str:
-    """Name the system, the number of cores and the versions that matter."""
+    """Name the processor, the number of cores and the versions that matter."""
     versions = ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name)))
-    return f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+    return f"{name_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+
+
+def convert_plainly(model: keras.Model, precision: str, images: np.ndarray, integers: type) -> bytes:
+    """Convert a Keras model as TensorFlow's guide does it.
+
+    Args:
+        model: of one input and one output.
+        precision: `float32` or `int8`.
+        images: (N, ...) float32, to calibrate the int8 file with.
+        integers: type of its input and output.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        signature = [tf.TensorSpec((1, *model.input_shape[1:]), name="image")]
+        archive.add_endpoint("serve", lambda image: {"outputs": model(image)}, input_signature=signature)
+        archive.write_out(folder, verbose=False)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        if precision == "int8":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.representative_dataset = lambda: ([image[np.newaxis]] for image in images)
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = converter.inference_output_type = tf.as_dtype(integers)
+        return converter.convert()
 
 
 def time_in_turns(files: Mapping[str, TFLiteModel], image: np.ndarray) -> dict[str, float]:
@@ -53,7 +89,7 @@ def time_in_turns(files: Mapping[str, TFLiteModel], image: np.ndarray) -> dict[s
 
     Args:
         files: loaded files, by name.
-        image: (H, W, 3) uint8, which all of them take.
+        image: what all of them take, without the batch.
 
     Returns:
         The median milliseconds of one picture for each name.

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from kerascnn.architectures import HEADLESS_FILE, headless
+from kerascnn.architectures import HEADLESS_FILE, RELEASES, headless
 from kerascnn.data import Source, Split, open_source, pipeline
 from kerascnn.data.sources.source import describe_source
 from kerascnn.export import (
@@ -109,7 +109,7 @@ def write_run(
         "seed": facts.seed,
         "interrupted": history.interrupted,
         "best_epoch": history.best_epoch,
-        "machine": {"processor": _processor(), "cores": cpu_count()},
+        "machine": {"processor": name_processor(), "cores": cpu_count()},
         "data": describe_source(source),
         "weights_report": None if task.weights_report is None else asdict(task.weights_report),
         "stages": history.stages,
@@ -159,6 +159,8 @@ def export_run(
             "seconds": card.get("seconds", round(time.monotonic() - started, 1)),
         }
         write_whole(folder / HISTORY_FILE, _to_csv(history.rows))
+        if (Path(run) / HEADLESS_FILE).exists():
+            headless(task.model).save_weights(folder / HEADLESS_FILE)
         _write_report(folder, task, source, history, card, answers)
     return card
 
@@ -210,7 +212,7 @@ def read_network(weights: str | Path | None) -> dict[str, Any]:
     Returns:
         Its `architecture`, `options` and `image_size`; nothing if the weights are no run folder's.
     """
-    if weights is None or not (Path(weights) / "card.json").is_file():
+    if weights is None or str(weights) in RELEASES or not (Path(weights) / "card.json").is_file():
         return {}
     card = read_card(weights)
     return {"options": {}} | {key: card[key] for key in ("architecture", "options", "image_size") if key in card}
@@ -319,7 +321,7 @@ def _number(text: str) -> Any:
         return text
 
 
-def _processor() -> str:
+def name_processor() -> str:
     """Name the processor; Linux keeps the name that people know in /proc/cpuinfo."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

@@ -29,6 +29,8 @@ class Config(TrainingConfig):
     weights: str = "imagenet"
     """What to start from: imagenet, stanford_dogs or bsds500 (from the package index), a weight file, a run folder, or
     none."""
+    dropout: float | None = 0.2
+    """Share of the features that is dropped in training: small data need it."""
     image_size: tuple[int, int] | None = None
     """Height and width of the network's input in pixels: larger sees more detail and costs its square. By default that
     of the run folder in --weights, else 160 160."""
@@ -49,6 +51,8 @@ def main(config: Config) -> int:
     config = _smoke(config) if config.smoke else config
     weights = None if config.weights == "none" else config.weights
     network = {"architecture": "mobilenet_v2", "image_size": (160, 160), "options": {}} | read_network(weights)
+    architecture = config.architecture or network["architecture"]
+    options = network["options"] if architecture == network["architecture"] else {}
     stages = transfer(
         config.head_epochs,
         config.fine_tune_epochs,
@@ -60,9 +64,9 @@ def main(config: Config) -> int:
     return train(
         config,
         stages,
-        config.architecture or network["architecture"],
+        architecture,
         config.image_size or tuple(network["image_size"]),
-        network["options"] | config.options,
+        options | config.options,
         weights=weights,
     )
 

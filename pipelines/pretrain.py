@@ -1,7 +1,7 @@
 """Train a network on one data set, for fine-tuning on others.
 
-    python pipelines/pretrain.py --data cifar10 --architecture resnet20 --output saved_models/cifar10
-    python pipelines/finetune.py --data photos --weights saved_models/cifar10
+    python pipelines/pretrain.py --data tfds:cifar10 --architecture resnet20 --output saved_models/cifar10_base
+    python pipelines/finetune.py --data photos --weights saved_models/cifar10_base
 
 The run folder is that of train_from_scratch.py, and holds the weights without the head, `headless.weights.h5`, too:
 finetune.py starts from them, with the network and the picture size of the card. `benchmarks/pretraining.py` measures

@@ -25,25 +25,24 @@ class Config(TrainingConfig):
     """Which network: lenet5, alexnet, vgg16, resnet20 and deeper ones, inception_v1, mobilenet_v1, mobilenet_v2."""
     image_size: tuple[int, int] = (32, 32)
     """Height and width of the network's input in pixels: larger sees more detail and costs its square."""
-    dropout: float = 0.0
-    """Share of the features that is dropped in training."""
     batch_size: int = 128
     """Pictures in a step."""
     epochs: int = 30
     """Passes over the training pictures."""
-    learning_rate: float = 2e-3
-    """At its highest, after the warm-up; 0.1 is usual for sgd."""
+    learning_rate: float | None = None
+    """At its highest, after the warm-up. By default 1e-3 for adam and 0.1 for sgd."""
     warmup_epochs: float = 1.0
     """The rate rises from zero over so many epochs."""
-    weight_decay: float = 0.05
-    """Share of each kernel, times the learning rate, that a step takes off it."""
+    weight_decay: float | None = None
+    """Share of each kernel, times the learning rate, that a step takes off it. By default 0.05 for adam, 1e-3 for
+    sgd."""
     optimizer: Literal["adam", "sgd"] = "adam"
     """AdamW, or SGD with Nesterov's momentum."""
 
 
 def main(config: Config, headless_weights: bool = False) -> int:
     """Train. Returns the exit status: 1 if an exported file missed its budget."""
-    config = _smoke(config) if config.smoke else config
+    config = _smoke(config, "smoke_pretrain" if headless_weights else "smoke_scratch") if config.smoke else config
     stages = from_scratch(
         config.epochs,
         learning_rate=config.learning_rate,
@@ -56,8 +55,8 @@ def main(config: Config, headless_weights: bool = False) -> int:
     return train(config, stages, config.architecture, config.image_size, options, headless_weights=headless_weights)
 
 
-def _smoke(config: Config) -> Config:
-    return make_small(config, "smoke_scratch", architecture="lenet5", epochs=1)
+def _smoke(config: Config, name: str) -> Config:
+    return make_small(config, name, architecture="lenet5", epochs=1)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from console import print_exports, run_command
 from keras.utils import set_random_seed
 
+from kerascnn.architectures import check_options
 from kerascnn.data import mirror, open_source, pipeline
 from kerascnn.export import check_output
 from kerascnn.runs import RunFacts, write_run
@@ -32,8 +33,10 @@ class TrainingConfig:
     """The run folder to write. By default saved_models/ and the name of the data."""
     options: dict[str, Option] = field(default_factory=dict)
     """Further options of the network, in pairs: alpha 0.5, variant paper, hidden_units 0. See its builder."""
-    dropout: float = 0.2
-    """Share of the features that is dropped in training: small data need it."""
+    dropout: float | None = None
+    """Share of the features that is dropped in training. By default what the network's paper drops."""
+    mirror: bool = True
+    """Mirror pictures at random in training; the flag turns it off, for digits and other signs."""
     patience: int | None = None
     """End a stage after so many epochs without a new best one."""
     balance_classes: bool = True
@@ -67,20 +70,22 @@ def train(
         stages: what trains, one after another.
         architecture: name of the network.
         image_size: (height, width) of its input.
-        options: what its builder takes beside `dropout`.
+        options: what its builder takes.
         weights: what to start from; None is a random initialisation.
         headless_weights: see `kerascnn.runs.write_run`.
     """
     started = time.monotonic()
     output = config.output or Path("saved_models") / Path(config.data.partition(":")[2] or config.data).resolve().name
     check_output(output, overwrite=config.overwrite)
+    options = options if config.dropout is None else options | {"dropout": config.dropout}
+    check_options(architecture, options)
     set_random_seed(config.seed)
     source = open_source(config.data, seed=config.seed)
-    options = options | {"dropout": config.dropout}
     task = classification(architecture, source.classes, image_size=image_size, weights=weights, **options)
+    augment = [mirror()] if config.mirror else []
     history = fit(
         task,
-        pipeline(source.train, task, augment=[mirror()], batch_size=config.batch_size, seed=config.seed),
+        pipeline(source.train, task, augment=augment, batch_size=config.batch_size, seed=config.seed),
         pipeline(source.valid, task, batch_size=config.batch_size),
         stages,
         class_weight=source.train.class_weights() if config.balance_classes else None,

@@ -1,7 +1,7 @@
 """Every graph: functional builders that read like their paper's table, and where their weights come from."""
 
 from kerascnn.architectures.alexnet import alexnet
-from kerascnn.architectures.catalogue import CLASSIFIERS, backbone, build, scratch_options
+from kerascnn.architectures.catalogue import CLASSIFIERS, backbone, build, check_options, scratch_options
 from kerascnn.architectures.inception import inception_v1
 from kerascnn.architectures.lenet import lenet5
 from kerascnn.architectures.mobilenet import mobilenet_v1, mobilenet_v2
@@ -17,15 +17,17 @@ from kerascnn.architectures.resnet import (
 )
 from kerascnn.architectures.strides import head_layers, headless, layers_below, stride_layers
 from kerascnn.architectures.vgg import vgg16
-from kerascnn.architectures.weights import HEADLESS_FILE, WeightsReport, load_weights
+from kerascnn.architectures.weights import HEADLESS_FILE, RELEASES, WeightsReport, load_weights
 
 __all__ = [
     "CLASSIFIERS",
     "HEADLESS_FILE",
+    "RELEASES",
     "WeightsReport",
     "alexnet",
     "backbone",
     "build",
+    "check_options",
     "head_layers",
     "headless",
     "inception_v1",

@@ -1,6 +1,7 @@
 """Every classifier by its name, for scripts, cards and backbones."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -49,6 +50,20 @@ def scratch_options(name: str) -> dict[str, Any]:
     return dict(SCRATCH_OPTIONS.get(name, {}))
 
 
+def check_options(name: str, options: Iterable[str]) -> None:
+    """Refuse an architecture that is not known, or names of options that its builder does not have.
+
+    Raises:
+        ValueError: with the known ones.
+    """
+    if name not in CLASSIFIERS:
+        raise ValueError(f"architecture must be one of {', '.join(CLASSIFIERS)}. Received: architecture={name!r}.")
+    known = list(inspect.signature(CLASSIFIERS[name]).parameters)[2:]
+    unknown = [option for option in options if option not in known]
+    if unknown:
+        raise ValueError(f"{name} has the options {', '.join(known)}. Received: {', '.join(unknown)}.")
+
+
 def build(name: str, input_shape: tuple[int, int, int], num_classes: int | None, **options: Any) -> keras.Model:
     """Build a classifier by its name.
 
@@ -59,10 +74,9 @@ def build(name: str, input_shape: tuple[int, int, int], num_classes: int | None,
         **options: what the builder of that name takes, such as `weights` or `alpha`.
 
     Raises:
-        ValueError: for an unknown name, or what the builder refuses.
+        ValueError: for an unknown name, an option that the builder does not have, or what it refuses.
     """
-    if name not in CLASSIFIERS:
-        raise ValueError(f"architecture must be one of {', '.join(CLASSIFIERS)}. Received: architecture={name!r}.")
+    check_options(name, options)
     return CLASSIFIERS[name](input_shape, num_classes, **options)
 
 

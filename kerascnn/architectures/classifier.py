@@ -1,6 +1,7 @@
 """What all classifiers share: the check of their arguments, normalisation, heads, and the end of every builder."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def check_arguments(
     """
     expected = " or ".join(str(number) for number in channels)
     shape = tuple(input_shape)
-    if len(shape) != 3 or not all(isinstance(side, int) for side in shape):
+    if len(shape) != 3 or not all(isinstance(side, Integral) for side in shape):
         raise ValueError(
             f"input_shape must be three integers (height, width, {expected}). Received: input_shape={input_shape}."
         )

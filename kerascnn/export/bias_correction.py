@@ -31,12 +31,7 @@ def correct_bias(model: keras.Model, pictures: np.ndarray, kinds: tuple[type[lay
     """
     corrected = keras.models.clone_model(model)
     corrected.set_weights(model.get_weights())
-    # DepthwiseConv2D is no Conv2D to Keras, but Conv2DTranspose is one, with a different order of channels.
-    chosen = [
-        layer
-        for layer in corrected.layers
-        if isinstance(layer, kinds) and not isinstance(layer, layers.Conv2DTranspose) and _find_mean(corrected, layer)
-    ]
+    chosen = [layer for layer in corrected.layers if isinstance(layer, kinds) and _find_mean(corrected, layer)]
     if chosen:
         for layer, shift in zip(chosen, _measure_shifts(corrected, chosen, pictures[:PICTURES]), strict=True):
             variable, sign = _find_mean(corrected, layer)

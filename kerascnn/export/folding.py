@@ -42,10 +42,9 @@ def _find_convolution(model: keras.Model, layer: layers.Layer) -> layers.Conv2D 
     followers = _find_followers(model, layer)
     if len(followers) == 1 and isinstance(followers[0], layers.ZeroPadding2D):
         followers = _find_followers(model, followers[0])
-    if len(followers) != 1 or not isinstance(followers[0], layers.Conv2D):
+    if len(followers) != 1 or not isinstance(followers[0], layers.Conv2D) or followers[0].groups != 1:
         return None
-    is_plain = not isinstance(followers[0], layers.Conv2DTranspose) and followers[0].groups == 1
-    return followers[0] if is_plain else None
+    return followers[0]
 
 
 def _find_followers(model: keras.Model, layer: layers.Layer) -> list[keras.Operation]:

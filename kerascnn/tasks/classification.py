@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from kerascnn.architectures import build, load_weights
+from kerascnn.architectures import RELEASES, build, load_weights
 from kerascnn.losses import AuxiliaryCrossEntropy
 from kerascnn.metrics.classification import MainAccuracy, summarise_classification
 from kerascnn.results import Classification
@@ -110,7 +110,8 @@ def classification(
         **options: what the builder of that architecture takes, such as `alpha`, `dropout` or `auxiliary`.
 
     Returns:
-        The task; its `model` is a plain `keras.Model`.
+        The task; its `model` is a plain `keras.Model`. With auxiliary classifiers, `training_model` is the one to call
+        `fit` of; without, the two are the same.
 
     Raises:
         ValueError: for classes that are too few, not different, empty or of several lines, or what the builder refuses.
@@ -134,7 +135,11 @@ def classification(
 def _is_of_other_classes(weights: str | Path, classes: tuple[str, ...]) -> bool:
     """Whether the weights are a run folder's whose classes are others, perhaps as many."""
     labels = Path(weights) / "labels.txt"
-    return labels.is_file() and tuple(labels.read_text(encoding="utf-8").splitlines()) != classes
+    return (
+        str(weights) not in RELEASES
+        and labels.is_file()
+        and tuple(labels.read_text(encoding="utf-8").splitlines()) != classes
+    )
 
 
 def _check_classes(classes: Sequence[str]) -> None:

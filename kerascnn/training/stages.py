@@ -12,6 +12,8 @@ import keras
 
 from kerascnn.architectures.strides import layers_below
 
+FROM_SCRATCH = {"adam": (1e-3, 0.05), "sgd": (0.1, 1e-3)}  # usual learning rate and weight decay
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -118,32 +120,37 @@ def transfer(
 def from_scratch(
     epochs: int,
     *,
-    learning_rate: float = 1e-3,
+    learning_rate: float | None = None,
     warmup_epochs: float = 1.0,
     patience: int | None = None,
-    weight_decay: float = 0.05,
+    weight_decay: float | None = None,
     optimizer: Literal["adam", "sgd"] = "adam",
 ) -> list[Stage]:
     """List the one stage of training from a random initialisation: everything, with a warm-up and a cosine.
 
     Args:
         epochs: at least 1.
-        learning_rate: at its highest.
+        learning_rate: at its highest; by default 1e-3 for adam and 0.1 for sgd.
         warmup_epochs: at most half of the epochs are used.
         patience: see `Stage`.
-        weight_decay: see `Stage`; the default is AdamW's usual one.
+        weight_decay: see `Stage`; by default 0.05 for adam, and 1e-3 for sgd, which is what papers call 1e-4: there it
+            goes through the momentum of 0.9 and counts ten times.
         optimizer: see `Stage`.
+
+    Raises:
+        ValueError: for what `Stage` refuses.
     """
+    usual_rate, usual_decay = FROM_SCRATCH.get(optimizer, FROM_SCRATCH["adam"])
     return [
         Stage(
             "all",
             epochs,
-            learning_rate,
+            usual_rate if learning_rate is None else learning_rate,
             schedule="cosine",
             warmup_epochs=min(warmup_epochs, epochs / 2),
             patience=patience,
             batch_norm="trained",
-            weight_decay=weight_decay,
+            weight_decay=usual_decay if weight_decay is None else weight_decay,
             name="from scratch",
             optimizer=optimizer,
         )

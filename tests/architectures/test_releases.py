@@ -25,9 +25,10 @@ VGG_FILES = {  # and the MD5 that keras.applications.vgg16 checks
 def network(name="mobilenet_v2", size=(160, 160), num_classes=1000, hidden_units=0):
     """Stand in for a network: a release looks at its name, its input and its head only."""
     inputs = layers.Input((*size, 3))
-    x = layers.Identity(name="stride32")(layers.Conv2D(2, 1)(inputs))
+    x = layers.MaxPooling2D(32)(layers.Conv2D(512, 1)(inputs))
+    x = layers.Identity(name="stride32")(x)
     if num_classes:
-        x = layers.GlobalAveragePooling2D()(x)
+        x = layers.Flatten()(x) if hidden_units else layers.GlobalAveragePooling2D()(x)
         x = layers.Dense(hidden_units, name="fc1")(x) if hidden_units else x
         x = layers.Dense(num_classes, name="predictions")(x)
     return keras.Model(inputs, x, name=name)
@@ -179,9 +180,10 @@ def test_resnet_file_fits_depth_and_head_and_has_the_md5_that_keras_knows(reques
 @pytest.mark.parametrize(
     ("size", "num_classes", "hidden_units", "file"),
     [
-        ((224, 224), 1000, 8, "vgg16_weights_tf_dim_ordering_tf_kernels.h5"),
-        ((224, 224), 5, 8, "vgg16_weights_tf_dim_ordering_tf_kernels.h5"),  # for fc1 and fc2
-        ((160, 160), 5, 8, "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+        ((224, 224), 1000, 4096, "vgg16_weights_tf_dim_ordering_tf_kernels.h5"),
+        ((224, 224), 5, 4096, "vgg16_weights_tf_dim_ordering_tf_kernels.h5"),  # for fc1 and fc2
+        ((160, 160), 5, 4096, "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"),
+        ((224, 224), 1000, 8, "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"),
         ((224, 224), 5, 0, "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"),
         ((224, 224), None, 0, "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"),
     ],

@@ -44,9 +44,20 @@ def test_a_head_of_1x1_convolutions_becomes_a_dense_layer():
     np.testing.assert_array_equal(translated["predictions"]["1"], [0, 1])
 
 
-@pytest.mark.parametrize("translate", [translate_torch, lambda stored: translate_keras(stored, ["conv1_rgb"])])
-def test_nothing_becomes_nothing(translate):
-    assert translate({}) == {}
+def test_nothing_becomes_nothing():
+    assert translate_keras({}, ["conv1_rgb"]) == {}
+
+
+@pytest.mark.parametrize("checkpoint", [{}, {"layer1.0.conv1.weight": counting(1, 1, 1, 1)}])
+def test_other_networks_of_pytorch_are_refused(checkpoint):
+    with pytest.raises(ValueError, match="only those of torchvision's AlexNet and GoogLeNet"):
+        translate_torch(checkpoint)
+
+
+def test_the_prefix_of_several_gpus_is_dropped():
+    checkpoint = {"module.features.0.bias": counting(2), "module.features.0.weight": counting(2, 1, 1, 1)}
+    translated = translate_torch(checkpoint | {"module.classifier.6.weight": counting(5, 3)})
+    assert set(translated) == {"conv1", "predictions"}
 
 
 def test_alexnet_of_torchvision():
@@ -72,6 +83,7 @@ def test_alexnet_of_torchvision():
 def test_googlenet_of_torchvision():
     checkpoint = {
         "conv1.conv.weight": counting(2, 3, 1, 1),
+        "inception3a.branch1.conv.weight": counting(2, 2, 1, 1),
         "inception3a.branch2.0.conv.weight": counting(2, 2, 1, 1),
         "inception5b.branch4.1.bn.weight": counting(2),
         "inception5b.branch4.1.bn.bias": counting(2) + 2,
@@ -82,7 +94,13 @@ def test_googlenet_of_torchvision():
         "fc.weight": counting(4, 2),
     }
     translated = translate_torch(checkpoint)
-    names = {"conv1_conv", "inception3a_3x3_reduce_conv", "inception5b_pool_projection_bn", "auxiliary4d_fc1"}
+    names = {
+        "conv1_conv",
+        "inception3a_1x1_conv",
+        "inception3a_3x3_reduce_conv",
+        "inception5b_pool_projection_bn",
+        "auxiliary4d_fc1",
+    }
     assert set(translated) == {*names, "predictions"}
     norm = {name: array.tolist() for name, array in translated["inception5b_pool_projection_bn"].items()}
     assert norm == {"gamma": [0, 1], "beta": [2, 3], "moving_mean": [4, 5], "moving_variance": [6, 7]}
@@ -90,7 +108,3 @@ def test_googlenet_of_torchvision():
         checkpoint["aux2.fc1.weight"][2].reshape(128, 16).T.ravel().tolist()
     )
     np.testing.assert_array_equal(translated["predictions"]["kernel"], checkpoint["fc.weight"].T)
-
-
-def test_what_no_table_names_keeps_its_name():
-    assert set(translate_torch({"layer1.0.conv1.weight": counting(1, 1, 1, 1)})) == {"layer1.0.conv1"}

@@ -60,7 +60,7 @@ def test_training_from_scratch_leaves_no_headless_weights(run, workplace):
     folder = workplace / "saved_models" / "smoke_scratch"
     assert (folder / "model_int8.tflite").exists()
     assert not (folder / "headless.weights.h5").exists()
-    assert json.loads((folder / "card.json").read_text())["options"] == {"variant": "paper", "dropout": 0.0}
+    assert json.loads((folder / "card.json").read_text())["options"] == {"variant": "paper"}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """Training in stages: the best weights are kept, what is frozen does not move, and what goes wrong is said."""
 
+from dataclasses import replace
+
 import keras
 import numpy as np
 import pytest
@@ -325,3 +327,71 @@ def test_plain_keras_trains_every_layer_afterwards(task, tmp_path, stored):
     task.compile()
     task.model.fit(TRAIN, shuffle=False, verbose=0)
     assert moved(task.model, before) == {"conv2", "norm2", "conv4", "norm4", "predictions"}
+
+
+@pytest.fixture
+def auxiliary_task(task):
+    """Make the same classifier with an auxiliary one of 15 weights after its first stage."""
+    x = layers.GlobalAveragePooling2D(name="auxiliary_pool")(task.model.get_layer("stride2").output)
+    outputs = keras.ops.stack([task.model.output, layers.Dense(3, name="auxiliary")(x)], axis=1)
+    return replace(task, auxiliary=keras.Model(task.model.input, outputs, name="tiny"))
+
+
+def read(batches):
+    """Give all the pictures and all the labels of a data set."""
+    return (np.concatenate(arrays) for arrays in zip(*batches.as_numpy_iterator(), strict=True))
+
+
+def cross_entropy(logits, labels):
+    logits = logits.astype("float64")
+    return np.log(np.exp(logits).sum(-1)) - logits[np.arange(len(labels)), labels]
+
+
+def test_network_trains_with_its_auxiliary_classifiers_and_answers_without(auxiliary_task):
+    before = weights_of(auxiliary_task.training_model)
+    end = Stage("stride4", 2, 0.01, batch_norm="trained")
+    history = run(auxiliary_task, Stage("head", 1, 0.01), end, class_weight={0: 2.0, 1: 1.0, 2: 0.5})
+    for row in history.rows:
+        assert set(row) == {"stage", "epoch", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy"}
+    assert moved(auxiliary_task.training_model, before) == {"conv4", "norm4", "predictions", "auxiliary"}
+    # The head is now 15 and 15, which train in every stage; compare the numbers of the network without the second.
+    counts = [(stage["trained_parameters"], stage["frozen_parameters"]) for stage in history.stages]
+    assert counts == [(15 + 15, 52 + 16 + 148 + 16), (15 + 15 + 148 + 8, 8 + 52 + 16)]
+
+    # The best row is what the network answers now: of the auxiliary classifier there is only a share in the loss.
+    images, labels = read(VALID)
+    logits = auxiliary_task.model.predict(images, verbose=0)
+    assert logits.shape == (len(labels), 3)
+    row = history.rows[history.best_epoch - 1]
+    assert row["val_accuracy"] == pytest.approx(np.mean(logits.argmax(-1) == labels))
+    auxiliary = auxiliary_task.training_model.predict(images, verbose=0)[:, 1]
+    losses = cross_entropy(logits, labels) + 0.3 * cross_entropy(auxiliary, labels)
+    assert row["val_loss"] == pytest.approx(losses.mean(), rel=1e-5)
+
+
+def test_class_weight_weighs_the_auxiliary_loss_too(auxiliary_task):
+    images, labels = read(TRAIN)
+    own, auxiliary = np.moveaxis(auxiliary_task.training_model.predict(images, verbose=0), 1, 0)
+    weights = {0: 3.0, 1: 0.5, 2: 0.0}
+    history = run(auxiliary_task, Stage("head", 1, STILL), class_weight=weights)
+    losses = cross_entropy(own, labels) + 0.3 * cross_entropy(auxiliary, labels)
+    assert history.rows[0]["loss"] == pytest.approx(np.mean(losses * np.vectorize(weights.get)(labels)), rel=1e-5)
+
+
+def test_best_weights_of_auxiliary_classifiers_are_kept_as_well(auxiliary_task):
+    best = []
+
+    def spoil(model):
+        for name in ("predictions", "auxiliary"):
+            model.get_layer(name).bias.assign([9.0, -9.0, 0.0])
+
+    history = run(
+        auxiliary_task,
+        Stage("head", 2, STILL),
+        callbacks=[
+            At(1, lambda model: best.append(model.get_weights())),
+            At(2, spoil, when="begin"),
+        ],
+    )
+    assert history.best_epoch == 1
+    assert_same(auxiliary_task.training_model.get_weights(), best[0])
