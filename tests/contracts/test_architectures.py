@@ -94,19 +94,19 @@ DEEPER = (
 NETWORKS = (*REPRESENTATIVES, *DEEPER)
 
 
-def draw_weights(model, seed=0):
+def draw_weights(model, *, shift=0.05):
     """Draw weights that neither fade the signal out nor blow it up, and statistics that are not those of the start."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     for layer in model.layers:
         shapes = [weight.shape for weight in layer.weights]
         if isinstance(layer, keras.layers.BatchNormalization):
-            beta, mean = rng.normal(0, 0.05, (2, *shapes[0]))
+            beta, mean = rng.normal(0, shift, (2, *shapes[0]))
             layer.set_weights([rng.uniform(0.8, 1.2, shapes[0]), beta, mean, rng.uniform(0.7, 1.4, shapes[0])])
         elif shapes:
             kernel, *biases = shapes
             inputs = kernel[:2] if isinstance(layer, keras.layers.DepthwiseConv2D) else kernel[:-1]
             deviation = np.sqrt(1.6 / np.prod(inputs))  # between that for ReLU, 2, and that for linear layers, 1
-            layer.set_weights([rng.normal(0, deviation, kernel), *(rng.normal(0, 0.05, bias) for bias in biases)])
+            layer.set_weights([rng.normal(0, deviation, kernel), *(rng.normal(0, shift, bias) for bias in biases)])
     return model
 
 
@@ -225,9 +225,9 @@ def test_fewer_than_two_classes_are_refused(network):
 
 
 @pytest.mark.parametrize("num_classes", [0, -3])
-def test_no_classes_are_refused(representative, num_classes):
+def test_no_classes_are_refused(num_classes):
     with pytest.raises(ValueError, match="num_classes must be at least 2"):
-        representative.build(num_classes)
+        build("lenet5", (37, 29, 3), num_classes)
 
 
 def test_unknown_name_lists_the_known_ones():
@@ -310,4 +310,4 @@ def test_few_steps_on_one_batch_lower_its_loss(representative):
     # Tracing takes longer than these few steps.
     model.compile(keras.optimizers.Adam(representative.learning_rate), loss, run_eagerly=True)
     first = float(model.train_on_batch(images, labels))
-    assert any(float(model.train_on_batch(images, labels)) < 0.6 * first for _ in range(STEPS))
+    assert any(float(model.train_on_batch(images, labels)) < 0.8 * first for _ in range(STEPS))

@@ -1,0 +1,16 @@
+"""How the tests are spread over processes: those that share a slow fixture stay together, the slowest start first."""
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+TOGETHER = ("pipelines", "export")  # folders whose files share a fixture of the whole session
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Group the tests for `pytest --numprocesses 2 --dist loadgroup`: a folder of `TOGETHER`, else a file."""
+    for item in items:
+        path = item.path.relative_to(TESTS)
+        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in TOGETHER else str(path)))
+    items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] != "pipelines")
