@@ -16,6 +16,9 @@ class AuxiliaryCrossEntropy(keras.losses.Loss):
 
     Takes labels (B,) or (B, 1), integers, and logits (B, 1 + auxiliary, classes), the classifier's own first.
 
+    Raises:
+        ValueError: for logits of another rank.
+
     Reference:
         Szegedy et al. 2015, "Going Deeper with Convolutions", arXiv:1409.4842, section 5, whose weight is the default.
     """
@@ -26,6 +29,11 @@ class AuxiliaryCrossEntropy(keras.losses.Loss):
 
     def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
         """Compute the loss of each picture, (B,)."""
+        if len(y_pred.shape) != 3:
+            raise ValueError(
+                "The outputs must be (B, 1 + auxiliary, classes), those of a network with auxiliary classifiers. "
+                f"Received: outputs of the shape {tuple(y_pred.shape)}."
+            )
         labels = ops.broadcast_to(ops.reshape(y_true, (-1, 1)), ops.shape(y_pred)[:2])
         losses = ops.sparse_categorical_crossentropy(labels, y_pred, from_logits=True)  # (B, 1 + auxiliary)
         return losses[:, 0] + self.weight * ops.sum(losses[:, 1:], axis=1)

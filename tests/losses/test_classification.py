@@ -97,3 +97,8 @@ def test_compiled_model_keeps_it(model, tmp_path):
     model.save(tmp_path / "model.keras")
     again = keras.saving.load_model(tmp_path / "model.keras", safe_mode=True)
     assert again.evaluate(LOGITS, LABELS, verbose=0) == pytest.approx(BY_HAND.mean(), rel=1e-6)
+
+
+def test_outputs_without_auxiliary_classifiers_are_refused():
+    with pytest.raises(ValueError, match=r"must be \(B, 1 \+ auxiliary, classes\).*\(2, 3\)"):
+        AuxiliaryCrossEntropy()(np.array([0, 1]), np.zeros((2, 3), "float32"))

@@ -24,7 +24,7 @@ def write_idx(folder, train, test, suffix=""):
         pictures[name] = rng.integers(0, 256, (len(labels), 4, 5)).astype(np.uint8)
         for file, array in zip(FILES[name], (pictures[name], np.array(labels, np.uint8)), strict=True):
             data = idx_bytes(array)
-            (folder / f"{file}{suffix}").write_bytes(gzip.compress(data) if suffix else data)
+            (folder / f"{file}{suffix}").write_bytes(gzip.compress(data, mtime=0) if suffix else data)
     return pictures
 
 
@@ -123,7 +123,7 @@ def test_read_idx_gives_the_array_that_was_written(tmp_path, shape):
         ("file", b"", "not an IDX file"),
         ("file", b"\0\0", "not an IDX file"),
         ("file", b"<html>not found</html>", "not an IDX file"),
-        ("file", gzip.compress(WHOLE), "not an IDX file"),
+        ("file", gzip.compress(WHOLE, mtime=0), "not an IDX file"),
         ("file", b"\0\0\x0d" + WHOLE[3:], "not an IDX file of bytes"),  # floats
         ("file", WHOLE[:9], "not an IDX file"),
         ("file", WHOLE[:-1], "declares 2 x 3 x 4 bytes and holds 23"),
@@ -132,10 +132,10 @@ def test_read_idx_gives_the_array_that_was_written(tmp_path, shape):
         ("file", bytes([0, 0, 8, 4]) + struct.pack(">4I", *[2**16] * 4), "and holds 0"),  # 2^64 wraps to 0
         ("file.gz", b"", "not an IDX file"),
         ("file.gz", WHOLE, "damaged"),
-        ("file.gz", gzip.compress(WHOLE)[:-5], "damaged"),
-        ("file.gz", gzip.compress(WHOLE)[:15] + b"\xff" * 20, "damaged"),
-        ("file.gz", gzip.compress(WHOLE)[:-8] + bytes(8), "damaged"),  # a wrong checksum
-        ("file.gz", gzip.compress(WHOLE[:-1]), "and holds 23"),
+        ("file.gz", gzip.compress(WHOLE, mtime=0)[:-5], "damaged"),
+        ("file.gz", gzip.compress(WHOLE, mtime=0)[:15] + b"\xff" * 20, "damaged"),
+        ("file.gz", gzip.compress(WHOLE, mtime=0)[:-8] + bytes(8), "damaged"),  # a wrong checksum
+        ("file.gz", gzip.compress(WHOLE[:-1], mtime=0), "and holds 23"),
     ],
 )
 def test_damaged_files_are_refused(tmp_path, name, data, message):
