@@ -3,7 +3,8 @@
     python pipelines/train_from_scratch.py --data fashion_mnist:FOLDER --architecture lenet5
 
 FOLDER holds the four IDX files of Fashion-MNIST. It takes much data: with a few hundred pictures a class, finetune.py
-gives better networks. The numbers to expect are in the README; `benchmarks/fashion_mnist.py` makes them again.
+gives better networks. LeNet-5 (--epochs 20 --learning-rate 2e-3) comes to 0.91 of the test pictures in some minutes on
+two CPU cores, ResNet-20 to 0.937 in half an hour (see the README).
 """
 
 import sys

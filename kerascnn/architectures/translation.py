@@ -75,7 +75,7 @@ def translate_torch(checkpoint: Mapping[str, np.ndarray]) -> Arrays:
 
 def _layer_names(checkpoint: Mapping[str, np.ndarray]) -> dict[str, str]:
     """Choose the table that a checkpoint is of, by a key that only one of them has."""
-    if "features.0.weight" in checkpoint and "classifier.6.weight" in checkpoint:
+    if "features.0.weight" in checkpoint and "features.3.weight" in checkpoint:  # VGG has no features.3
         return ALEXNET
     if "inception3a.branch1.conv.weight" not in checkpoint:
         raise ValueError(

@@ -15,9 +15,11 @@ def fold_scale(model: keras.Model) -> keras.Model:
 
     Returns:
         A copy with the same answers, in which every `Rescaling` that only feeds a `Conv2D`, directly or through
-        `ZeroPadding2D`, has the scale 1.
+        `ZeroPadding2D`, has the scale 1; the model itself, if it has none.
     """
     convolutions = {layer.name: found for layer in model.layers if (found := _find_convolution(model, layer))}
+    if not convolutions:
+        return model
 
     def clone(layer: layers.Layer) -> layers.Layer:
         config = layer.get_config()

@@ -48,19 +48,27 @@ def add_metadata(
     if any("\n" in each or "\r" in each for each in classes):
         raise ValueError("A class name must not contain a line break: labels.txt holds one name a line.")
     model = unpack(content)
-    model.metadata = [entry for entry in model.metadata or [] if entry.name != BUFFER_NAME]
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(_model_metadata(model, name, description, labels), np.uint8)
-    model.buffers.append(buffer)
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = BUFFER_NAME, len(model.buffers) - 1
-    model.metadata.append(entry)
+    metadata = np.frombuffer(_model_metadata(model, name, description, labels), np.uint8)
+    model.buffers[_find_buffer(model)].data = metadata
 
     file = io.BytesIO(pack(model))
     with zipfile.ZipFile(file, "a", zipfile.ZIP_STORED) as archive:
         # A fixed date, so that the same model gives the same bytes.
         archive.writestr(zipfile.ZipInfo(LABELS_FILE), "\n".join(classes) + "\n")
     return file.getvalue()
+
+
+def _find_buffer(model: schema.ModelT) -> int:
+    """Find the buffer of the metadata; one is added if there is none."""
+    model.metadata = model.metadata or []
+    for entry in model.metadata:
+        if entry.name == BUFFER_NAME:
+            return entry.buffer
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = BUFFER_NAME, len(model.buffers)
+    model.metadata.append(entry)
+    model.buffers.append(schema.BufferT())
+    return entry.buffer
 
 
 def _model_metadata(model: schema.ModelT, name: str, description: str, labels: Mapping[str, str]) -> bytes:

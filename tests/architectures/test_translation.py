@@ -55,20 +55,21 @@ def test_other_networks_of_pytorch_are_refused(checkpoint):
 
 
 def test_the_prefix_of_several_gpus_is_dropped():
-    checkpoint = {"module.features.0.bias": counting(2), "module.features.0.weight": counting(2, 1, 1, 1)}
-    translated = translate_torch(checkpoint | {"module.classifier.6.weight": counting(5, 3)})
-    assert set(translated) == {"conv1", "predictions"}
+    kernel = counting(2, 1, 1, 1)
+    translated = translate_torch({"module.features.0.weight": kernel, "module.features.3.weight": kernel})
+    assert set(translated) == {"conv1", "conv2"}
 
 
 def test_alexnet_of_torchvision():
     checkpoint = {
         "features.0.weight": counting(2, 3, 5, 4),  # filters, channels, height, width
         "features.0.bias": counting(2),
+        "features.3.weight": counting(2, 2, 1, 1),
         "classifier.1.weight": counting(3, 256 * 2 * 2),  # units, channels * height * width
         "classifier.6.weight": counting(5, 3),
     }
     translated = translate_torch(checkpoint)
-    assert set(translated) == {"conv1", "fc6", "predictions"}
+    assert set(translated) == {"conv1", "conv2", "fc6", "predictions"}
     kernel, flattened = translated["conv1"]["kernel"], translated["fc6"]["kernel"]
     assert kernel.shape == (5, 4, 3, 2)
     assert kernel[4, 3, 2, 1] == checkpoint["features.0.weight"][1, 2, 4, 3]

@@ -53,7 +53,8 @@ def test_operators_are_counted_by_name_and_nothing_is_left_of_normalisation_and_
     counts = operator_counts(files["float32"])
     kinds = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "SOFTMAX", "PAD", "RELU6")
     assert [counts.get(kind, 0) for kind in kinds] == [3, 1, 1, 1, 0, 0]
-    assert counts["MUL"] + counts["ADD"] == 2 + 1  # the scaling of the input, and the layer Add
+    assert "MUL" not in counts  # the scale of the input is in the first kernel
+    assert counts["ADD"] == 1 + 1  # the offset of the input, and the layer Add
 
 
 def test_our_files_have_no_custom_operator(files):

@@ -51,7 +51,7 @@ def test_a_normalised_picture_that_something_else_sees_keeps_its_scale():
     np.testing.assert_allclose(answers(folded), answers(model), atol=1e-6)
 
 
-def test_a_model_without_a_normalisation_is_copied():
+def test_a_model_without_a_normalisation_is_given_back():
     inputs = layers.Input((*SIZE, 3))
     model = keras.Model(inputs, layers.Conv2D(2, 3)(inputs))
-    np.testing.assert_array_equal(answers(fold_scale(model)), answers(model))
+    assert fold_scale(model) is model
