@@ -9,6 +9,7 @@ steps in PyTorch and in Keras, in turns, with the same optimiser and batch; with
 only compares speed.
 """
 
+import importlib.util
 import json
 import os
 import resource
@@ -22,15 +23,6 @@ from pathlib import Path
 from typing import Any
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
-
-try:
-    import torch  # before TensorFlow, or the process dies
-    from torch_networks import TORCH_NETWORKS
-except ModuleNotFoundError as error:
-    if error.name != "torch":
-        raise
-    torch = None
-    print("PyTorch is not installed, and left out.")
 
 import keras
 import numpy as np
@@ -47,6 +39,7 @@ SETTINGS = {
     "resnet20": ("--epochs", "12", "--optimizer", "sgd", "--learning-rate", "0.1", "--weight-decay", "1e-2"),
 }
 BATCH_SIZE = 128
+PEERS: dict[str, tuple[str, ...]] = {"pytorch": (), "pytorch_channels_last": ("--channels-last",)}
 ROUNDS, STEPS_A_ROUND = 5, {"lenet5": 40, "resnet20": 6}
 
 
@@ -115,27 +108,35 @@ def train(name: str, data: Path, seed: int) -> dict[str, Any]:
 def compare_speed(name: str) -> dict[str, Any]:
     """Train the same network in Keras and in PyTorch in turns, on pictures in memory."""
     side, steps = SIDES[name], STEPS_A_ROUND[name]
+    train_an_epoch, seconds = make_keras_trainer(name, side, steps), []
+    speeds: dict[str, float | None] = {}
+    for peer, options in PEERS.items():
+        for _ in range(ROUNDS):
+            start = time.perf_counter()
+            train_an_epoch()
+            seconds.append(time.perf_counter() - start)
+        speeds[peer] = time_torch(name, side, steps * BATCH_SIZE, options)
+    own = steps * BATCH_SIZE / float(np.median(seconds))
+    best = max((speed for speed in speeds.values() if speed), default=None)
+    return {"network": name, "kerascnn": own} | speeds | {"ratio_to_best_peer": best and own / best}
+
+
+def time_torch(name: str, side: int, pictures: int, options: tuple[str, ...]) -> float | None:
+    """Time PyTorch in a process of its own: images a second, or None where it is not installed."""
+    if importlib.util.find_spec("torch") is None:
+        return None
+    settings = ("--network", name, "--side", side, "--pictures", pictures, "--batch-size", BATCH_SIZE, *options)
+    command = [sys.executable, Path(__file__).with_name("torch_training.py"), *settings]
+    outcome = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
+    return float(outcome.stdout.split()[-1])
+
+
+def make_keras_trainer(name: str, side: int, steps: int) -> Callable[[], None]:
+    """Give a function that trains for an epoch with `model.fit`."""
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (steps * BATCH_SIZE, side, side, 3), dtype=np.uint8)
     labels = rng.integers(0, 10, len(images))
-    trainers = {"kerascnn": make_keras_trainer(name, images, labels)}
-    if torch is not None:
-        trainers["pytorch"] = make_torch_trainer(name, images, labels, torch.contiguous_format)
-        trainers["pytorch_channels_last"] = make_torch_trainer(name, images, labels, torch.channels_last)
-    seconds: dict[str, list[float]] = {each: [] for each in trainers}
-    for _ in range(ROUNDS):
-        for each, trainer in trainers.items():
-            start = time.perf_counter()
-            trainer()
-            seconds[each].append(time.perf_counter() - start)
-    speeds = {each: len(images) / float(np.median(times)) for each, times in seconds.items()}
-    best = max((speed for each, speed in speeds.items() if each != "kerascnn"), default=None)
-    return {"network": name} | speeds | {"ratio_to_best_peer": None if best is None else speeds["kerascnn"] / best}
-
-
-def make_keras_trainer(name: str, images: np.ndarray, labels: np.ndarray) -> Callable[[], None]:
-    """Give a function that trains for an epoch with `model.fit`."""
-    model = build(name, images.shape[1:], 10)
+    model = build(name, (side, side, 3), 10)
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9, nesterov=True)
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True))
 
@@ -143,25 +144,6 @@ def make_keras_trainer(name: str, images: np.ndarray, labels: np.ndarray) -> Cal
         model.fit(images, labels, batch_size=BATCH_SIZE, verbose=0)
 
     train_an_epoch()  # traces
-    return train_an_epoch
-
-
-def make_torch_trainer(name: str, images: np.ndarray, labels: np.ndarray, layout: Any) -> Callable[[], None]:
-    """Give a function that trains for an epoch in PyTorch's usual loop."""
-    model = TORCH_NETWORKS[name](10).to(memory_format=layout)
-    optimizer = torch.optim.SGD(model.parameters(), 0.01, momentum=0.9, nesterov=True)
-    loss = torch.nn.CrossEntropyLoss()
-    pictures, targets = torch.from_numpy(images.transpose(0, 3, 1, 2)), torch.from_numpy(labels)
-
-    def train_an_epoch() -> None:
-        order = torch.randperm(len(targets))
-        for batch in order.split(BATCH_SIZE):
-            optimizer.zero_grad()
-            inputs = pictures[batch].float().div(127.5).sub(1).contiguous(memory_format=layout)
-            loss(model(inputs), targets[batch]).backward()
-            optimizer.step()
-
-    train_an_epoch()
     return train_an_epoch
 
 
