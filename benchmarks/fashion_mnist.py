@@ -35,7 +35,7 @@ SCRIPT = Path(__file__).parents[1] / "pipelines" / "train_from_scratch.py"
 SIDES = {"lenet5": 32, "resnet20": 28}
 # LeNet-5's steps are short, and it is trained for longer.
 SETTINGS = {
-    "lenet5": ("--epochs", "20", "--learning-rate", "2e-3", "--dropout", "0.3"),
+    "lenet5": ("--epochs", "20", "--learning-rate", "2e-3"),
     "resnet20": ("--epochs", "12", "--optimizer", "sgd", "--learning-rate", "0.1", "--weight-decay", "1e-2"),
 }
 BATCH_SIZE = 128
