@@ -90,8 +90,7 @@ def write_run(
     Raises:
         FileExistsError: if there is something at the path.
         ValueError, RuntimeError: see `kerascnn.export.write_exports`. What was trained is kept as PATH.incomplete, or
-        the
-            first free of PATH.incomplete2 and so on.
+            as the first of PATH.incomplete2 and so on that is free.
     """
     card = {
         "kerascnn": version("kerascnn"),

@@ -152,7 +152,13 @@ def resnet110(
     return _basic_resnet("resnet110", 18, input_shape, num_classes, weights, dropout)
 
 
-def _bottleneck_resnet(name, input_shape, num_classes, weights, dropout):
+def _bottleneck_resnet(
+    name: str,
+    input_shape: tuple[int, int, int],
+    num_classes: int | None,
+    weights: str | Path | None,
+    dropout: float,
+) -> Model:
     check_arguments(input_shape, num_classes, dropout, smallest=32)
     inputs = layers.Input(input_shape, name="image")
     x = layers.Rescaling(1.0, offset=[-mean for mean in IMAGENET_MEAN], name="normalise")(inputs)
@@ -187,7 +193,14 @@ def _bottleneck(x: Tensor, filters: int, strides: int, name: str) -> Tensor:
     return layers.ReLU(name=f"{name}_out")(x)
 
 
-def _basic_resnet(name, blocks, input_shape, num_classes, weights, dropout):
+def _basic_resnet(
+    name: str,
+    blocks: int,
+    input_shape: tuple[int, int, int],
+    num_classes: int | None,
+    weights: str | Path | None,
+    dropout: float,
+) -> Model:
     check_arguments(input_shape, num_classes, dropout, smallest=8)
     inputs = layers.Input(input_shape, name="image")
     x = layers.Rescaling(1 / 127.5, offset=-1.0, name="normalise")(inputs)
