@@ -29,6 +29,7 @@ ALLOWED = {
 RESERVED = {
     "tensorflow": {"data", "export"},
     "tensorflow_datasets": {"data"},
+    "cv2": {"data"},
     "ai_edge_litert": {"export"},
     "litert_quantizer": {"export"},
     "pipelines": set(),

@@ -1,18 +1,50 @@
 """From files to batches: samples, their checks, sources, augmentations and the `tf.data` pipeline."""
 
-from kerascnn.data.augment import mirror
+from kerascnn.data.augment import (
+    blur,
+    color_jitter,
+    color_shift,
+    compose,
+    erase,
+    measure_colors,
+    mirror,
+    noise,
+    pca_color,
+    random_crop,
+    rotate,
+    scale,
+    shear,
+    translate,
+    warp,
+    zoom_out,
+)
 from kerascnn.data.pipeline import pipeline
 from kerascnn.data.sources import Source, Split, folder, idx, open_source, pictures, scenes_source, tfds_source
 
 __all__ = [
     "Source",
     "Split",
+    "blur",
+    "color_jitter",
+    "color_shift",
+    "compose",
+    "erase",
     "folder",
     "idx",
+    "measure_colors",
     "mirror",
+    "noise",
     "open_source",
+    "pca_color",
     "pictures",
     "pipeline",
+    "random_crop",
+    "rotate",
+    "scale",
     "scenes_source",
+    "shear",
     "tfds_source",
+    "translate",
+    "warp",
+    "zoom_out",
 ]

@@ -9,7 +9,8 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from kerascnn.data.augment import Augmentation, Sample
+from kerascnn.data.augment import Augmentation, Sample, compose
+from kerascnn.data.resize import resize_sample
 from kerascnn.data.sources.source import Split
 
 
@@ -54,10 +55,12 @@ def pipeline(
     if augment and seed is None:
         raise ValueError("Augmentations need a seed. Received: seed=None.")
 
+    augmentation = compose(*augment, size=task.image_size)
+
     def prepare(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         sample = split.read(index)
-        for position, each in enumerate(augment):
-            sample = each(sample, _fold(seed, epoch, index, position))
+        if augment:
+            sample = augmentation(sample, _fold(seed, epoch, index))
         sample = resize_sample(sample, task.image_size)
         return sample["image"], task.targets(sample)
 
@@ -66,47 +69,6 @@ def pipeline(
     order = _in_order(len(split)) if seed is None else _shuffled(len(split), seed, passes)
     batches = order.map(prepare, tf.data.AUTOTUNE, deterministic=True).batch(batch_size).prefetch(2)
     return batches if seed is None else _counted(batches, passes)
-
-
-def resize_sample(sample: Sample, size: tuple[int, int]) -> Sample:
-    """Stretch a sample to a size: its picture as `resize` does, its mask by the nearest pixel, its boxes and landmarks.
-
-    Args:
-        sample: see `kerascnn.data.sample`.
-        size: (height, width).
-
-    Returns:
-        The sample with every coordinate in pixels of the new size; the image is uint8.
-    """
-    height, width = tf.unstack(tf.cast(tf.shape(sample["image"])[:2], tf.float32))
-    scale_x, scale_y = size[1] / width, size[0] / height
-    resized = dict(sample) | {"image": resize(sample["image"], size)}
-    if "boxes" in sample:
-        resized["boxes"] = sample["boxes"] * tf.stack([scale_x, scale_y, scale_x, scale_y])
-    if "landmarks" in sample:
-        resized["landmarks"] = sample["landmarks"] * tf.stack([scale_x, scale_y])
-    if "mask" in sample:
-        mask = tf.raw_ops.ResizeNearestNeighbor(images=sample["mask"][tf.newaxis, :, :, tf.newaxis], size=size)
-        resized["mask"] = mask[0, :, :, 0]
-    return resized
-
-
-def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
-    """Stretch a picture to a size exactly as MediaPipe's clients do on a phone.
-
-    Plain bilinear sampling with the first pixel held in place: output pixel i reads at i * scale. `tf.image.resize`
-    holds the picture's corner instead and reads at (i + 0.5) * scale - 0.5; on photos reduced from 400 to 160 pixels
-    that moves the probabilities by 0.02, and one answer in a hundred.
-
-    Args:
-        image: (H, W, 3) uint8 or float32.
-        size: (height, width).
-
-    Returns:
-        (height, width, 3) uint8.
-    """
-    resized = tf.raw_ops.ResizeBilinear(images=image[tf.newaxis], size=size, half_pixel_centers=False)[0]
-    return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
 
 def _in_order(size: int) -> tf.data.Dataset:

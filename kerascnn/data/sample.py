@@ -6,6 +6,7 @@
     class_ids  (N,)       int32             class of each box, -1 is padding
     mask       (H, W)     int32             class of each pixel, 255 is ignored
     landmarks  (K, 2)     float32           x, y in absolute pixels
+    visibility (K,)       int32             1 for each landmark that is seen in the picture, 0 for others
     identity   ()         int32             who is in the picture
 
 Every key but `image` is optional. Sizes are always (height, width).
@@ -22,9 +23,10 @@ SHAPES = {
     "class_ids": (None,),
     "mask": (None, None),
     "landmarks": (None, 2),
+    "visibility": (None,),
     "identity": (),
 }
-INTEGERS = ("label", "class_ids", "mask", "identity")
+INTEGERS = ("label", "class_ids", "mask", "visibility", "identity")
 FLOATS = ("boxes", "landmarks")
 PADDING = -1  # class of a box that is only there to fill a batch
 IGNORED = 255  # class of a pixel that no loss and no metric counts

@@ -25,7 +25,11 @@ def assert_same(first, second):
 
 @pytest.fixture(scope="module")
 def scene():
-    return tensors(render_scene(0, 0) | {"landmarks": np.array([[10, 20], [30.5, 40]], np.float32)})
+    return tensors(
+        render_scene(0, 0)
+        | {"landmarks": np.array([[10, 20], [30.5, 40]], np.float32)}
+        | {"visibility": np.ones(2, np.int32)}
+    )
 
 
 def test_mirror_by_hand():
@@ -42,14 +46,15 @@ def test_mirror_by_hand():
     expected = {
         "image": [[[6, 7, 8], [3, 4, 5], [0, 1, 2]], [[15, 16, 17], [12, 13, 14], [9, 10, 11]]],
         "label": 5,
-        "boxes": [[2, 0, 3, 2], [0, 1, 2.5, 2], [3, 0, 3, 0]],
+        "boxes": [[2, 0, 3, 2], [0, 1, 2.5, 2], [0, 0, 0, 0]],
         "class_ids": [1, 2, -1],
         "mask": [[255, 1, 0], [5, 4, 3]],
         "landmarks": [[3, 1], [0.5, 0]],
+        "visibility": [1, 1],
     }
     mirrored = mirror(1.0)(sample, SEED)
     assert_same(mirrored, expected)
-    assert {key: value.dtype for key, value in mirrored.items()} == {key: value.dtype for key, value in sample.items()}
+    assert {key: mirrored[key].dtype for key in sample} == {key: value.dtype for key, value in sample.items()}
 
 
 def test_mirror_twice_is_the_identity(scene):
@@ -117,7 +122,7 @@ def test_boxes_stay_inside_and_keep_their_size(data):
     width = data.draw(st.integers(1, 64))
     x = sorted(data.draw(st.tuples(*[st.integers(0, 4 * width)] * 2)))
     box = np.array([[x[0] / 4, 1, x[1] / 4, 2]], np.float32)  # quarters are exact in float32
-    sample = {"image": tf.zeros((4, width, 3), tf.uint8), "boxes": tf.constant(box)}
+    sample = {"image": tf.zeros((4, width, 3), tf.uint8), "boxes": tf.constant(box), "class_ids": tf.ones(1, tf.int32)}
     x1, y1, x2, y2 = mirror(1.0)(sample, SEED)["boxes"].numpy()[0]
     assert 0 <= x1 <= x2 <= width and (y1, y2) == (1, 2)
     assert x2 - x1 == box[0, 2] - box[0, 0]

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kerascnn.data import mirror, pipeline
-from kerascnn.data.pipeline import resize, resize_sample
+from kerascnn.data.resize import resize, resize_sample
 from kerascnn.data.sample import check_sample
 from kerascnn.data.sources import Split
 

@@ -6,7 +6,7 @@ import pytest
 from mediapipe.tasks.python import BaseOptions
 from mediapipe.tasks.python.vision import ImageClassifier, ImageClassifierOptions
 
-from kerascnn.data.pipeline import resize
+from kerascnn.data.resize import resize
 from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.export.tflite import PRECISIONS
 from tests.export.conftest import CLASSES, make_pictures

@@ -1,0 +1,82 @@
+"""Lists of augmentations that suit a task, to begin with."""
+
+from collections.abc import Callable, Sequence
+
+from kerascnn.data.augment.color import color_jitter, color_shift, pca_color
+from kerascnn.data.augment.geometric import mirror, random_crop, rotate, scale, shear, translate, warp, zoom_out
+from kerascnn.data.augment.pixels import blur, erase
+from kerascnn.data.augment.steps import Step
+
+
+def light() -> list[Step]:
+    """For classification, where a few epochs are trained: what hardly any photo minds."""
+    return [mirror(), random_crop((0.64, 1.0), (0.9, 1.1))]
+
+
+def standard() -> list[Step]:
+    """For classification of photos."""
+    return [mirror(), random_crop((0.36, 1.0)), rotate(10), color_jitter(), pca_color()]
+
+
+def strong() -> list[Step]:
+    """For classification with few pictures and many epochs: all seven of the notes, and erasing."""
+    return [
+        mirror(),
+        random_crop((0.25, 1.0)),
+        rotate(15),
+        shear(10),
+        warp(),
+        color_jitter(0.3, 0.3, 0.3),
+        color_shift(15),
+        pca_color(),
+        erase(),
+    ]
+
+
+def detection() -> list[Step]:
+    """For boxes: things become small, and are cut by the border."""
+    return [mirror(), zoom_out(2.0), random_crop((0.5, 1.0), (0.8, 1.25)), color_jitter(hue=10)]
+
+
+def segmentation() -> list[Step]:
+    """For masks."""
+    return [mirror(), scale((0.75, 1.5)), rotate(10), warp(0.05), color_jitter(hue=5), blur((0.1, 1.0), 0.2)]
+
+
+def faces(swap: Sequence[int] | None = None) -> list[Step]:
+    """For aligned faces and their landmarks; the colour of skin stays.
+
+    Args:
+        swap: see `mirror`.
+    """
+    return [
+        mirror(swap=swap),
+        rotate(20),
+        scale((0.85, 1.2)),
+        translate(0.08),
+        color_jitter(0.3, 0.3, 0.1),
+        blur((0.1, 1.5), 0.3),
+        erase((0.02, 0.1), probability=0.3),
+    ]
+
+
+PRESETS: dict[str, Callable[[], list[Step]]] = {
+    "none": list,
+    "light": light,
+    "standard": standard,
+    "strong": strong,
+    "detection": detection,
+    "segmentation": segmentation,
+    "faces": faces,
+}
+
+
+def preset(name: str) -> list[Step]:
+    """Give the augmentations of a preset by its name.
+
+    Raises:
+        ValueError: for an unknown name.
+    """
+    if name not in PRESETS:
+        raise ValueError(f"The presets are {', '.join(PRESETS)}. Received: {name!r}.")
+    return PRESETS[name]()

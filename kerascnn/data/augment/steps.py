@@ -1,0 +1,210 @@
+"""What an augmentation is: a function of a sample and a seed, made of what it draws and what it does with it.
+
+A geometric step turns the numbers that were drawn into a map of points, a colour step into an affine map of RGB, a
+pixel step changes the pixels. Several in a row are done together, see `compose`: the maps are multiplied first, and the
+picture is sampled once.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+from kerascnn.data.augment.annotations import move_boxes, move_landmarks
+from kerascnn.data.augment.sampling import GREY, Fill, recolor, sample_mask, sample_picture, stretch
+from kerascnn.data.augment.transform import Transform, merge
+from kerascnn.data.resize import resize_sample
+
+Sample = dict[str, tf.Tensor]
+Augmentation = Callable[[Sample, tf.Tensor], Sample]
+
+MIN_VISIBLE = 0.3  # share of a box that has to stay in the picture
+
+
+@dataclass(frozen=True)
+class Step:
+    """An augmentation of this package, as the factories make it: `rotate(15)(sample, seed)`.
+
+    Called with a sample, see `kerascnn.data.sample`, and a seed, (2,) int64, it gives a sample of the same size. Called
+    with a batch, each array with one dimension more, it takes (B, 2) seeds.
+
+    Attributes:
+        numbers: how many numbers of 0..1 it draws.
+    """
+
+    numbers: int
+
+    def __call__(self, sample: Sample, seed: tf.Tensor) -> Sample:
+        """Augment a sample or a batch."""
+        return compose(self)(sample, seed)
+
+
+@dataclass(frozen=True)
+class Geometric(Step):
+    """Moves image, boxes, mask and landmarks.
+
+    Attributes:
+        make: from the numbers, (numbers,) float32, and the size before, (2,) float32, to the map.
+        swap: (K,) which landmark takes the place of each in a mirrored picture: left eye and right eye.
+    """
+
+    make: Callable[[tf.Tensor, tf.Tensor], Transform]
+    swap: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Color(Step):
+    """Maps RGB.
+
+    Attributes:
+        make: from the numbers, (numbers,) float32, to a (4, 4) float32 matrix for (r, g, b, 1).
+    """
+
+    make: Callable[[tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class Pixels(Step):
+    """Changes the pixels of the picture and nothing else.
+
+    Attributes:
+        change: from the image, (H, W, 3) of its own type, the numbers, and a seed, (2,) int64, to the image.
+    """
+
+    change: Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def compose(
+    *augmentations: Augmentation,
+    size: tuple[int, int] | None = None,
+    fill: Fill | None = None,
+    min_visible: float = MIN_VISIBLE,
+) -> Augmentation:
+    """Make one augmentation of several.
+
+    Steps of this package that follow one another are done together: all maps of points become one, by which the picture
+    is sampled once, then all maps of colours become one, then the pixel steps follow. A function of your own is called
+    at its place.
+
+    Args:
+        *augmentations: in the order in which they are done.
+        size: (height, width) to stretch the result to; by default it has the size of what was given.
+        fill: what lies outside the picture: `reflect`, `edge`, or a colour (r, g, b) of 0..255. By default a picture
+            with a label alone is reflected, and one with boxes, a mask or landmarks gets grey, because reflected things
+            would have no annotation.
+        min_visible: share of 0..1 of a box's area that has to stay in the picture; of what keeps less, the box becomes
+            padding, of class -1.
+
+    Returns:
+        The augmentation. Samples that hold landmarks get a `visibility`, which is 0 for those outside the picture.
+
+    Raises:
+        ValueError: for a size or a share out of range.
+    """
+    if size is not None and not (len(size) == 2 and min(size) >= 1):
+        raise ValueError(f"size must be (height, width), both at least 1. Received: size={size}.")
+    if not 0 <= min_visible <= 1:
+        raise ValueError(f"min_visible must lie in 0..1. Received: min_visible={min_visible}.")
+    runs = [(built_in, list(run)) for built_in, run in itertools.groupby(augmentations, _is_step)]
+
+    def augment_one(sample: Sample, seed: tf.Tensor) -> Sample:
+        position = 0
+        for number, (built_in, run) in enumerate(runs):
+            if built_in:
+                last = number == len(runs) - 1
+                sample = _apply(sample, run, _fold(seed, position), size if last else None, fill, min_visible)
+            else:
+                for offset, each in enumerate(run):
+                    sample = each(sample, _fold(seed, position + offset))
+            position += len(run)
+        if size is not None and tuple(sample["image"].shape[:2]) != tuple(size):
+            sample = resize_sample(sample, size)
+        return sample
+
+    def augment(sample: Sample, seed: tf.Tensor) -> Sample:
+        if sample["image"].shape.rank == 4:
+            return _map(augment_one, sample, seed)
+        return augment_one(dict(sample), seed)
+
+    return augment
+
+
+def _is_step(augmentation: Augmentation) -> bool:
+    return isinstance(augmentation, Step)
+
+
+def _fold(seed: tf.Tensor, position: int) -> tf.Tensor:
+    return tf.random.experimental.stateless_fold_in(seed, position)
+
+
+def _map(augment: Augmentation, samples: Sample, seeds: tf.Tensor) -> Sample:
+    """Augment each sample of a batch with its own seed."""
+    first = tf.nest.map_structure(lambda array: array[0], samples)
+    specs = tf.function(augment).get_concrete_function(first, tf.TensorSpec(2, seeds.dtype)).structured_outputs
+    signature = tf.nest.map_structure(lambda spec: tf.TensorSpec(spec.shape, spec.dtype), specs)
+    return tf.map_fn(lambda given: augment(*given), (samples, seeds), fn_output_signature=signature)
+
+
+def _apply(
+    sample: Sample,
+    steps: Sequence[Step],
+    seed: tf.Tensor,
+    size: tuple[int, int] | None,
+    fill: Fill | None,
+    min_visible: float,
+) -> Sample:
+    """Draw what all steps need at once, then move, recolour, and change the pixels."""
+    drawn = tf.random.stateless_uniform((sum(step.numbers for step in steps),), seed)
+    numbers = tf.split(drawn, [step.numbers for step in steps])
+    transforms, color, before = [], None, tf.cast(tf.shape(sample["image"])[:2], tf.float32)
+    for step, own in zip(steps, numbers, strict=True):
+        if isinstance(step, Geometric):
+            transforms.append(step.make(own, before))
+            before = transforms[-1].size
+        elif isinstance(step, Color):
+            color = step.make(own) if color is None else step.make(own) @ color
+
+    if transforms:
+        swap = next((step.swap for step in steps if isinstance(step, Geometric) and step.swap), None)
+        sample = _move(sample, merge(transforms), color, size, fill, min_visible, swap)
+    elif color is not None:
+        sample = sample | {"image": recolor(sample["image"], color)}
+    image = sample["image"]
+    for position, (step, own) in enumerate(zip(steps, numbers, strict=True)):
+        if isinstance(step, Pixels):
+            image = step.change(image, own, _fold(seed, position))
+    return sample | {"image": image}
+
+
+def _move(
+    sample: Sample,
+    transforms: list[Transform],
+    color: tf.Tensor | None,
+    size: tuple[int, int] | None,
+    fill: Fill | None,
+    min_visible: float,
+    swap: tuple[int, ...] | None,
+) -> Sample:
+    """Sample image and mask, and move the annotations."""
+    annotated = bool(sample.keys() & {"boxes", "mask", "landmarks"})
+    fill = fill or (GREY if annotated else "reflect")
+    size = size or _size(sample["image"])
+    moved = sample | {"image": sample_picture(sample["image"], transforms, size, fill, color)}
+    if "mask" in sample:
+        moved["mask"] = sample_mask(sample["mask"], transforms, size)
+    transforms = merge([*transforms, stretch(transforms[-1].size, tf.cast(tf.stack(size), tf.float32))])
+    if "boxes" in sample:
+        moved["boxes"], moved["class_ids"] = move_boxes(sample["boxes"], sample["class_ids"], transforms, min_visible)
+    if "landmarks" in sample:
+        moved["landmarks"], moved["visibility"] = move_landmarks(
+            sample["landmarks"], sample.get("visibility"), transforms, swap
+        )
+    return moved
+
+
+def _size(image: tf.Tensor) -> list[int | tf.Tensor]:
+    """Give height and width, as numbers where the graph knows them."""
+    return [side or tf.shape(image)[axis] for axis, side in enumerate(image.shape[:2])]
