@@ -122,3 +122,14 @@ def print_answers(names: Sequence[str], answers: Sequence[Classification], top: 
         guesses = [f"{escape(class_name)} {probability:.1%}" for class_name, probability in answer.top(top)]
         table.add_row(escape(name), *guesses)
     Console().print(table)
+
+
+def print_rates(title: str, rates: Mapping[str, float]) -> None:
+    """Print how many pictures a second each step takes, and how long one picture takes it."""
+    table = Table(title=escape(title), title_justify="left")
+    table.add_column("step")
+    for heading in ("pictures / s", "ms / picture"):
+        table.add_column(heading, justify="right")
+    for name, rate in rates.items():
+        table.add_row(escape(name), f"{rate:,.0f}", f"{1000 / rate:.2f}")
+    Console().print(table)

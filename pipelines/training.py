@@ -11,7 +11,7 @@ from console import print_exports, run_command
 from keras.utils import set_random_seed
 
 from kerascnn.architectures import check_options
-from kerascnn.data import mirror, open_source, pipeline
+from kerascnn.data import open_source, pipeline, preset
 from kerascnn.export import check_output
 from kerascnn.runs import RunFacts, write_run
 from kerascnn.tasks import classification
@@ -35,8 +35,12 @@ class TrainingConfig:
     """Further options of the network, in pairs: alpha 0.5, variant paper, hidden_units 0. See its builder."""
     dropout: float | None = None
     """Share of the features that is dropped in training. By default what the network's paper drops."""
+    augment: str = "light"
+    """How pictures are changed at random in training: none, light, standard or strong; preview.py shows them."""
     mirror: bool = True
     """Mirror pictures at random in training; the flag turns it off, for digits and other signs."""
+    cache: str | None = None
+    """Keep decoded pictures from the second epoch on: memory, or a folder for them, which other runs use too."""
     patience: int | None = None
     """End a stage after so many epochs without a new best one."""
     balance_classes: bool = True
@@ -79,14 +83,15 @@ def train(
     check_output(output, overwrite=config.overwrite)
     options = options if config.dropout is None else options | {"dropout": config.dropout}
     check_options(architecture, options)
+    augment = preset(config.augment, config.mirror)
     set_random_seed(config.seed)
     source = open_source(config.data, seed=config.seed)
     task = classification(architecture, source.classes, image_size=image_size, weights=weights, **options)
-    augment = [mirror()] if config.mirror else []
+    reading: dict[str, Any] = {"batch_size": config.batch_size, "cache": config.cache}
     history = fit(
         task,
-        pipeline(source.train, task, augment=augment, batch_size=config.batch_size, seed=config.seed),
-        pipeline(source.valid, task, batch_size=config.batch_size),
+        pipeline(source.train, task, augment=augment, seed=config.seed, **reading),
+        pipeline(source.valid, task, **reading),
         stages,
         class_weight=source.train.class_weights() if config.balance_classes else None,
     )

@@ -16,6 +16,9 @@ FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 PLAIN_FORMATS = ("JPEG", "PNG")
 PLAIN_MODES = ("L", "RGB")
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
+JPEG_START = b"\xff\xd8"
+RATIOS = (1, 2, 4, 8)  # at which libjpeg can decode
+WORTH_CUTTING = 0.7  # share of a picture from which on decoding all of it is as fast
 UNSCALED_MODES = ("I", "F")  # 32 bits a pixel, integers or floats
 
 
@@ -73,11 +76,78 @@ def decode_picture(data: tf.Tensor, plain: tf.Tensor) -> tf.Tensor:
     """
     image = tf.cond(
         plain,
-        # The accurate DCT is the one that Pillow's libjpeg uses. This op decodes PNG as well.
-        lambda: tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"),
+        lambda: _decode_jpeg(data),  # this op decodes PNG as well
         # The function gets bytes from a graph, and an array of no dimension around them in eager mode.
         lambda: tf.numpy_function(
             lambda given: decode_with_pillow(np.asarray(given, object).item()), [data], tf.uint8, stateful=False
         ),
     )
     return tf.ensure_shape(image, (None, None, 3))
+
+
+class Encoded:
+    """A picture in its file, whose size is known and of which a part can be decoded.
+
+    A plain JPEG is decoded where it is needed, at a scale of 1/1 to 1/8, which saves up to three quarters of the time
+    for photos of a camera's size. Everything else is decoded whole.
+
+    Attributes:
+        size: (2,) int32, height and width.
+    """
+
+    def __init__(self, data: tf.Tensor, plain: tf.Tensor) -> None:
+        self._data = data
+        self._partial = plain & (tf.strings.substr(data, 0, len(JPEG_START)) == JPEG_START)
+        self._whole, self.size = tf.cond(self._partial, self._look, lambda: self._decode(plain))
+
+    def part(self, low: tf.Tensor, high: tf.Tensor, halvings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Decode at least a part.
+
+        Args:
+            low: (2,) int32, first row and column that is needed.
+            high: (2,) int32, the row and column after the last.
+            halvings: (), int32, how often the sides may be halved: 0 to 3.
+
+        Returns:
+            The part, (H, W, 3) uint8; its first row and column, (2,) int32, in pixels of the picture; and how many of
+            the picture's pixels became one, (), int32.
+        """
+        part, start, shrunk = tf.cond(
+            self._partial, lambda: self._cut(low, high, halvings), lambda: (self._whole, tf.zeros(2, tf.int32), 1)
+        )
+        return tf.ensure_shape(part, (None, None, 3)), start, shrunk
+
+    def whole(self) -> tf.Tensor:
+        """Decode all of it: (H, W, 3) uint8."""
+        image = tf.cond(self._partial, lambda: _decode_jpeg(self._data), lambda: self._whole)
+        return tf.ensure_shape(image, (None, None, 3))
+
+    def _look(self) -> tuple[tf.Tensor, tf.Tensor]:
+        return tf.zeros((0, 0, 3), tf.uint8), tf.image.extract_jpeg_shape(self._data)[:2]
+
+    def _decode(self, plain: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = decode_picture(self._data, plain)
+        return image, tf.shape(image)[:2]
+
+    def _cut(self, low: tf.Tensor, high: tf.Tensor, halvings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        share = tf.reduce_prod(tf.cast(high - low, tf.float32)) / tf.reduce_prod(tf.cast(self.size, tf.float32))
+        shrink = tf.bitwise.left_shift(1, halvings)
+
+        def cut() -> tuple[tf.Tensor, tf.Tensor]:
+            first = low // shrink
+            window = tf.concat([first, (high + shrink - 1) // shrink - first], axis=0)
+            branches = [lambda ratio=ratio: _decode_jpeg(self._data, window, ratio) for ratio in RATIOS]
+            return tf.switch_case(halvings, branches), first * shrink
+
+        part, start = tf.cond(
+            (share < WORTH_CUTTING) | (halvings > 0), cut, lambda: (_decode_jpeg(self._data), tf.zeros(2, tf.int32))
+        )
+        return part, start, shrink
+
+
+def _decode_jpeg(data: tf.Tensor, window: tf.Tensor | None = None, ratio: int = 1) -> tf.Tensor:
+    # The accurate DCT is the one that Pillow's libjpeg uses.
+    options = {"channels": 3, "ratio": ratio, "dct_method": "INTEGER_ACCURATE"}
+    if window is None:
+        return tf.io.decode_jpeg(data, **options)
+    return tf.io.decode_and_crop_jpeg(data, window, **options)

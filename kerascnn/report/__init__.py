@@ -1,4 +1,4 @@
-"""The report of a run: its card (card.json), its page (report.html), its plots and its captioned pictures.
+"""The report of a run: its card (card.json), its page (report.html), its plots and captioned pictures; contact sheets.
 
 Everything here works on plain numbers, strings and uint8 pictures.
 """
@@ -7,10 +7,13 @@ from kerascnn.report.card import read_card, write_card
 from kerascnn.report.draw import draw_label, thumbnail, write_picture
 from kerascnn.report.html import MAX_MISTAKES, Mistake, leading_split, write_html
 from kerascnn.report.plots import plot_confusion, plot_history
+from kerascnn.report.sheet import contact_sheet, draw_annotation
 
 __all__ = [
     "MAX_MISTAKES",
     "Mistake",
+    "contact_sheet",
+    "draw_annotation",
     "draw_label",
     "leading_split",
     "plot_confusion",

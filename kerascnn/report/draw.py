@@ -1,9 +1,10 @@
-"""Drawing on pictures: a caption under one, a small copy of one.
+"""Drawing on pictures: a caption under one, a small copy of one; and the file that a picture becomes.
 
 Pictures are uint8 arrays (H, W, 3), RGB. Every function returns a new one and leaves its input as it was.
 """
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
@@ -46,7 +47,7 @@ def draw_label(picture: np.ndarray, text: str, *, foreground: Color = WHITE, bac
         raise ValueError(f"text must hold at least one visible character. Received: text={text!r}.")
     height, width = picture.shape[:2]
     canvas_width = max(width, MIN_CAPTION_WIDTH)
-    font, lines = _fit(text.strip().splitlines(), canvas_width)
+    font, lines = fit_lines(text.strip().splitlines(), canvas_width)
     margin = font.size / 2
     line_height = sum(font.getmetrics())
     band = round(line_height * len(lines) + margin)
@@ -59,26 +60,31 @@ def draw_label(picture: np.ndarray, text: str, *, foreground: Color = WHITE, bac
     return np.asarray(canvas).copy()  # asarray alone is read-only
 
 
-def write_picture(path: str | Path, picture: np.ndarray) -> Path:
+def write_picture(path: str | Path, picture: np.ndarray, *, colors: int | None = None) -> Path:
     """Write a picture as PNG, whole or not at all; the folders above it are made.
 
     Args:
         path: the file; one that exists is replaced.
         picture: uint8, (H, W, 3), RGB.
+        colors: of a palette, 2..256, which makes the file about a third as large; by default all colours are kept.
 
     Returns:
         The path.
 
     Raises:
         TypeError: the picture is not a uint8 array.
-        ValueError: the picture is not (H, W, 3).
+        ValueError: the picture is not (H, W, 3), or the palette is out of range.
     """
     check_picture(picture)
+    if colors is not None and not 2 <= colors <= 256:
+        raise ValueError(f"colors must lie in 2..256. Received: colors={colors}.")
+    image = Image.fromarray(picture)
+    image = image if colors is None else image.quantize(colors)
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        Image.fromarray(picture).save(temporary, format="PNG")
+        image.save(temporary, format="PNG", optimize=colors is not None)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -125,7 +131,7 @@ def check_picture(picture: np.ndarray) -> None:
         )
 
 
-def _fit(lines: list[str], width: int) -> tuple[ImageFont.FreeTypeFont, list[str]]:
+def fit_lines(lines: Sequence[str], width: int) -> tuple[ImageFont.FreeTypeFont, list[str]]:
     """Return the largest font in which every line fits into `width` px, and the lines, cut where none does."""
     path = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
     for size in FONT_SIZES:
@@ -134,7 +140,7 @@ def _fit(lines: list[str], width: int) -> tuple[ImageFont.FreeTypeFont, list[str
         if size <= max(width / LETTERS_PER_WIDTH, FONT_SIZES[-1]) and all(
             font.getlength(line) <= room for line in lines
         ):
-            return font, lines
+            return font, list(lines)
     return font, [_cut(line, font, room) for line in lines]
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from PIL import Image
 
-from kerascnn.report.draw import INK, MIN_CAPTION_WIDTH, draw_label, thumbnail
+from kerascnn.report.draw import INK, MIN_CAPTION_WIDTH, draw_label, thumbnail, write_picture
 
 
 def _noise(height, width):
@@ -79,3 +80,25 @@ def test_what_is_no_rgb_picture_is_refused(draw):
 def test_thumbnail_needs_a_size():
     with pytest.raises(ValueError, match="at least 1"):
         thumbnail(_noise(8, 8), 0)
+
+
+def test_written_picture_is_read_back_and_leaves_no_other_file(tmp_path):
+    picture = _noise(20, 30)
+    path = write_picture(tmp_path / "new" / "a.png", picture)
+    np.testing.assert_array_equal(np.asarray(Image.open(path)), picture)
+    assert [each.name for each in path.parent.iterdir()] == ["a.png"]
+
+
+def test_palette_makes_the_file_smaller_and_keeps_the_picture_near(tmp_path):
+    picture = np.asarray(Image.fromarray(_noise(6, 8)).resize((160, 120), Image.Resampling.BICUBIC))
+    whole, reduced = (write_picture(tmp_path / f"{colors}.png", picture, colors=colors) for colors in (None, 200))
+    assert reduced.stat().st_size < 0.6 * whole.stat().st_size
+    difference = np.asarray(Image.open(reduced).convert("RGB")).astype(int) - picture
+    assert np.abs(difference).mean() < 12
+
+
+@pytest.mark.parametrize("colors", [0, 1, 257])
+def test_palette_out_of_range_is_refused(tmp_path, colors):
+    with pytest.raises(ValueError, match=r"2\.\.256"):
+        write_picture(tmp_path / "a.png", _noise(8, 8), colors=colors)
+    assert not list(tmp_path.iterdir())

@@ -12,7 +12,9 @@ from kerascnn.data.augment.color import (
     measure_colors,
     pca_color,
 )
+from kerascnn.data.augment.from_keras_cv import grid_mask, rand_augment
 from kerascnn.data.augment.geometric import mirror, random_crop, rotate, scale, shear, translate, warp, zoom_out
+from kerascnn.data.augment.mixing import Mixing, cut_mix, mix, mix_up
 from kerascnn.data.augment.pixels import blur, erase, noise
 from kerascnn.data.augment.presets import PRESETS, preset
 from kerascnn.data.augment.steps import Augmentation, Sample, compose
@@ -22,17 +24,23 @@ __all__ = [
     "PRESETS",
     "Augmentation",
     "ColorStatistics",
+    "Mixing",
     "Sample",
     "blur",
     "color_jitter",
     "color_shift",
     "compose",
+    "cut_mix",
     "erase",
+    "grid_mask",
     "measure_colors",
     "mirror",
+    "mix",
+    "mix_up",
     "noise",
     "pca_color",
     "preset",
+    "rand_augment",
     "random_crop",
     "rotate",
     "scale",

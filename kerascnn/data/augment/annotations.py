@@ -40,7 +40,7 @@ def move_boxes(
     low = tf.reduce_min(tf.where(counted, points, points.dtype.max), axis=1)
     high = tf.reduce_max(tf.where(counted, points, points.dtype.min), axis=1)
 
-    stay = tf.reduce_any(counted[..., 0], axis=1) & (_visible_share(boxes, transforms, extent) >= min_visible)
+    stay = tf.reduce_all(low < high, axis=1) & (_visible_share(boxes, transforms, extent) >= min_visible)
     stay &= class_ids != PADDING
     return tf.where(stay[:, tf.newaxis], tf.concat([low, high], axis=-1), 0.0), tf.where(stay, class_ids, PADDING)
 
@@ -58,11 +58,16 @@ def move_landmarks(
 
     Returns:
         The landmarks, (K, 2) float32, and their visibility, (K,) int32: 0 outside of the picture.
+
+    Raises:
+        ValueError: for a swap of another number of landmarks.
     """
     moved = move(transforms, landmarks)
     inside = tf.reduce_all((moved >= 0) & (moved <= transforms[-1].size[::-1]), axis=-1)
     visible = tf.cast(inside, tf.int32) * (1 if visibility is None else visibility)
     if swap is not None:
+        if landmarks.shape[0] not in (None, len(swap)):
+            raise ValueError(f"swap must name each of {landmarks.shape[0]} landmarks. Received: swap={swap}.")
         order = tf.where(_is_mirrored(transforms), tf.constant(swap), tf.range(len(swap)))
         moved, visible = tf.gather(moved, order), tf.gather(visible, order)
     return moved, visible

@@ -96,7 +96,7 @@ def pca_color(deviation: float = 0.1, statistics: ColorStatistics = IMAGENET) ->
     if covariance.shape != (3, 3) or not np.allclose(covariance, covariance.T):
         raise ValueError(f"The covariance must be (3, 3) and symmetric. Received: {statistics.covariance}.")
     eigenvalues, eigenvectors = np.linalg.eigh(covariance)
-    components = tf.constant(255 * eigenvectors * eigenvalues, tf.float32)
+    components = (255 * eigenvectors * eigenvalues).astype(np.float32)
 
     def make(numbers: tf.Tensor) -> tf.Tensor:
         return _shift(tf.linalg.matvec(components, deviation * _normal(numbers)))

@@ -52,8 +52,9 @@ def random_crop(area: tuple[float, float] = (0.25, 1.0), aspect: tuple[float, fl
     def make(numbers: tf.Tensor, size: tf.Tensor) -> Affine:
         share = _between(numbers[0], *area)
         shape = tf.sqrt(_between_log(numbers[1], *aspect))
-        side = tf.sqrt(share)
-        part = size * tf.minimum(tf.stack([side / shape, side * shape]), 1)
+        # What is wider or higher than the picture is cut, and as much added to the other side.
+        width = tf.clip_by_value(tf.sqrt(share) * shape, share, 1)
+        part = size * tf.stack([share / width, width])
         top, left = tf.unstack((size - part) * numbers[2:])
         return _affine([[1.0, 0.0, left], [0.0, 1.0, top]], part)
 

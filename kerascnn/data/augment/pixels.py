@@ -93,4 +93,5 @@ def erase(
 
 
 def _blur(image: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    return cv2.GaussianBlur(image, (0, 0), float(sigma), borderType=cv2.BORDER_REFLECT)
+    blurred = cv2.GaussianBlur(image, (0, 0), float(sigma), borderType=cv2.BORDER_REFLECT)
+    return blurred if image.dtype == np.uint8 else np.clip(blurred, 0, 255)  # the weights add up to 1.0000001

@@ -1,4 +1,7 @@
-"""Lists of augmentations that suit a task, to begin with."""
+"""Lists of augmentations that suit a task, to begin with.
+
+`mirrored=False` leaves the mirror out, for digits, letters and other signs.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -8,20 +11,20 @@ from kerascnn.data.augment.pixels import blur, erase
 from kerascnn.data.augment.steps import Step
 
 
-def light() -> list[Step]:
+def light(mirrored: bool = True) -> list[Step]:
     """For classification, where a few epochs are trained: what hardly any photo minds."""
-    return [mirror(), random_crop((0.64, 1.0), (0.9, 1.1))]
+    return [*_mirror(mirrored), random_crop((0.64, 1.0), (0.9, 1.1))]
 
 
-def standard() -> list[Step]:
+def standard(mirrored: bool = True) -> list[Step]:
     """For classification of photos."""
-    return [mirror(), random_crop((0.36, 1.0)), rotate(10), color_jitter(), pca_color()]
+    return [*_mirror(mirrored), random_crop((0.36, 1.0)), rotate(10), color_jitter(), pca_color()]
 
 
-def strong() -> list[Step]:
+def strong(mirrored: bool = True) -> list[Step]:
     """For classification with few pictures and many epochs: all seven of the notes, and erasing."""
     return [
-        mirror(),
+        *_mirror(mirrored),
         random_crop((0.25, 1.0)),
         rotate(15),
         shear(10),
@@ -33,24 +36,25 @@ def strong() -> list[Step]:
     ]
 
 
-def detection() -> list[Step]:
+def detection(mirrored: bool = True) -> list[Step]:
     """For boxes: things become small, and are cut by the border."""
-    return [mirror(), zoom_out(2.0), random_crop((0.5, 1.0), (0.8, 1.25)), color_jitter(hue=10)]
+    return [*_mirror(mirrored), zoom_out(2.0), random_crop((0.5, 1.0), (0.8, 1.25)), color_jitter(hue=10)]
 
 
-def segmentation() -> list[Step]:
+def segmentation(mirrored: bool = True) -> list[Step]:
     """For masks."""
-    return [mirror(), scale((0.75, 1.5)), rotate(10), warp(0.05), color_jitter(hue=5), blur((0.1, 1.0), 0.2)]
+    return [*_mirror(mirrored), scale((0.75, 1.5)), rotate(10), warp(0.05), color_jitter(hue=5), blur((0.1, 1.0), 0.2)]
 
 
-def faces(swap: Sequence[int] | None = None) -> list[Step]:
+def faces(mirrored: bool = True, swap: Sequence[int] | None = None) -> list[Step]:
     """For aligned faces and their landmarks; the colour of skin stays.
 
     Args:
+        mirrored: at random.
         swap: see `mirror`.
     """
     return [
-        mirror(swap=swap),
+        *_mirror(mirrored, swap),
         rotate(20),
         scale((0.85, 1.2)),
         translate(0.08),
@@ -60,8 +64,8 @@ def faces(swap: Sequence[int] | None = None) -> list[Step]:
     ]
 
 
-PRESETS: dict[str, Callable[[], list[Step]]] = {
-    "none": list,
+PRESETS: dict[str, Callable[[bool], list[Step]]] = {
+    "none": lambda mirrored: [],
     "light": light,
     "standard": standard,
     "strong": strong,
@@ -71,12 +75,20 @@ PRESETS: dict[str, Callable[[], list[Step]]] = {
 }
 
 
-def preset(name: str) -> list[Step]:
+def preset(name: str, mirrored: bool = True) -> list[Step]:
     """Give the augmentations of a preset by its name.
+
+    Args:
+        name: of `PRESETS`.
+        mirrored: at random; not for digits, letters and other signs.
 
     Raises:
         ValueError: for an unknown name.
     """
     if name not in PRESETS:
         raise ValueError(f"The presets are {', '.join(PRESETS)}. Received: {name!r}.")
-    return PRESETS[name]()
+    return PRESETS[name](mirrored)
+
+
+def _mirror(mirrored: bool, swap: Sequence[int] | None = None) -> list[Step]:
+    return [mirror(swap=swap)] if mirrored else []

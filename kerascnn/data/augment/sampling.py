@@ -20,6 +20,7 @@ from kerascnn.data.augment.transform import (
     Warp,
     b_spline,
     merge,
+    opaque,
     sample,
     spline_inverse,
     spline_nodes,
@@ -34,6 +35,16 @@ FILL_MODES = {"reflect": "REFLECT", "edge": "NEAREST"}  # what TensorFlow calls 
 MAP_CELLS = 3  # of the sampling map's spline, for each cell of a warp: right to 1/25 pixel under 30 degrees
 SMALL = 64 * 64  # pixels of a result up to which TensorFlow is faster
 MAX_SIDE = 32767  # OpenCV's maps hold short integers
+
+
+def check_fill(fill: Fill | None) -> None:
+    """Refuse what is neither a way to go on outside the picture nor a colour; None stands for the default.
+
+    Raises:
+        ValueError: if it is.
+    """
+    if not (fill in (None, *BORDERS) or (len(fill) == 3 and all(0 <= each <= 255 for each in fill))):
+        raise ValueError(f"fill must be 'reflect', 'edge' or (r, g, b) of 0..255. Received: fill={fill!r}.")
 
 
 def sample_picture(
@@ -58,7 +69,8 @@ def sample_picture(
     """
     color = tf.eye(4) if color is None else color
     if _is_small(size) and not _warps(transforms):
-        return recolor(_transform_small(image, transforms, size, "BILINEAR", fill), color)
+        sampled = _transform_small(image, transforms, size, "BILINEAR", fill)
+        return recolor(to_pixels(sampled, image.dtype), color)
     border = {"borderMode": BORDERS[fill]} if isinstance(fill, str) else {"borderValue": tuple(map(float, fill))}
     return tf.ensure_shape(_sample(image, transforms, size, cv2.INTER_LINEAR, border, color), (*_static(size), 3))
 
@@ -75,7 +87,8 @@ def sample_mask(mask: tf.Tensor, transforms: Sequence[Transform], size: Sequence
         (height, width) int32.
     """
     if _is_small(size) and not _warps(transforms):
-        return _transform_small(mask[..., tf.newaxis], transforms, size, "NEAREST", (IGNORED,))[..., 0]
+        sampled = _transform_small(mask[..., tf.newaxis], transforms, size, "NEAREST", (IGNORED,))
+        return tf.cast(sampled[..., 0], tf.int32)
     # OpenCV samples no int32. Classes are exact in float32.
     sampled = _sample(tf.cast(mask, tf.float32), transforms, size, cv2.INTER_NEAREST, {"borderValue": float(IGNORED)})
     return tf.ensure_shape(tf.cast(sampled, tf.int32), _static(size))
@@ -113,7 +126,8 @@ def _sample(
 ) -> tf.Tensor:
     how = {"interpolation": interpolation, "border": border}
     colors = () if color is None else (color,)
-    if not (warps := _warps(transforms)):
+    warps = _warps(transforms)
+    if not warps:
         return _call(partial(_warp_affine, **how), image, _matrix(transforms, size), tf.stack(size), *colors)
     cells = MAP_CELLS * max(warp.field.shape[0] - 3 for warp in warps)
     return _call(partial(_remap, **how), image, *_sampling_map(transforms, size, cells), *colors)
@@ -126,7 +140,7 @@ def _transform_small(
     interpolation: str,
     fill: Fill | tuple[int],
 ) -> tf.Tensor:
-    """Sample a small picture in the graph: (height, width, channels) of the image's type."""
+    """Sample a small picture in the graph: (height, width, channels) float32."""
     # Bilinear sampling of uint8 would round down, and the operation fills with one number, not with a colour.
     base = 0.0 if isinstance(fill, str) else tf.constant(fill, tf.float32)
     sampled = tf.raw_ops.ImageProjectiveTransformV3(
@@ -137,12 +151,12 @@ def _transform_small(
         interpolation=interpolation,
         fill_mode=FILL_MODES[fill] if isinstance(fill, str) else "CONSTANT",
     )
-    return to_pixels(sampled[0] + base, image.dtype)
+    return sampled[0] + base
 
 
 def _matrix(transforms: Sequence[Affine], size: Sequence[int | tf.Tensor]) -> tf.Tensor:
     """Multiply a chain without a warp into one map of indices of pixels, the first of which is 0: (3, 3) float32."""
-    shape = tf.cast(tf.stack(size), tf.float32)
+    shape = opaque(tf.cast(tf.stack(size), tf.float32))
     half = tf.constant([[1.0, 0.0, 0.5], [0.0, 1.0, 0.5], [0.0, 0.0, 1.0]])
     (merged,) = merge([*transforms, stretch(transforms[-1].size, shape, pixels=True)])
     return tf.linalg.inv(half) @ merged.matrix @ half
@@ -200,7 +214,8 @@ def _sampling_map(
 
 def _positions(side: int | tf.Tensor, extent: tf.Tensor) -> tf.Tensor:
     """Say where each pixel of a side is sampled in a picture of another extent: as the phone does it."""
-    return tf.range(tf.cast(side, tf.float32)) * (extent / tf.cast(side, tf.float32)) + 0.5
+    positions = tf.range(tf.cast(side, tf.float32)) * (extent / opaque(tf.cast(side, tf.float32))) + 0.5
+    return tf.minimum(positions, extent)  # the last of an enlarged picture would lie beyond the spline, which fades
 
 
 def _static(size: Sequence[int | tf.Tensor]) -> tuple[int | None, ...]:

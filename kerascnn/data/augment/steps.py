@@ -14,8 +14,18 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from kerascnn.data.augment.annotations import move_boxes, move_landmarks
-from kerascnn.data.augment.sampling import GREY, Fill, recolor, sample_mask, sample_picture, stretch
-from kerascnn.data.augment.transform import Transform, merge
+from kerascnn.data.augment.sampling import (
+    GREY,
+    Fill,
+    check_fill,
+    recolor,
+    sample_mask,
+    sample_picture,
+    stretch,
+)
+from kerascnn.data.augment.transform import Transform, merge, opaque
+from kerascnn.data.augment.window import decode_seen
+from kerascnn.data.decode import Encoded
 from kerascnn.data.resize import resize_sample
 
 Sample = dict[str, tf.Tensor]
@@ -102,10 +112,11 @@ def compose(
         The augmentation. Samples that hold landmarks get a `visibility`, which is 0 for those outside the picture.
 
     Raises:
-        ValueError: for a size or a share out of range.
+        ValueError: for a size, a fill or a share out of range.
     """
     if size is not None and not (len(size) == 2 and min(size) >= 1):
         raise ValueError(f"size must be (height, width), both at least 1. Received: size={size}.")
+    check_fill(fill)
     if not 0 <= min_visible <= 1:
         raise ValueError(f"min_visible must lie in 0..1. Received: min_visible={min_visible}.")
     runs = [(built_in, list(run)) for built_in, run in itertools.groupby(augmentations, _is_step)]
@@ -117,19 +128,26 @@ def compose(
                 last = number == len(runs) - 1
                 sample = _apply(sample, run, _fold(seed, position), size if last else None, fill, min_visible)
             else:
+                sample = decoded(sample)
                 for offset, each in enumerate(run):
                     sample = each(sample, _fold(seed, position + offset))
             position += len(run)
+        sample = decoded(sample)
         if size is not None and tuple(sample["image"].shape[:2]) != tuple(size):
             sample = resize_sample(sample, size)
         return sample
 
     def augment(sample: Sample, seed: tf.Tensor) -> Sample:
-        if sample["image"].shape.rank == 4:
+        if not isinstance(sample["image"], Encoded) and sample["image"].shape.rank == 4:
             return _map(augment_one, sample, seed)
         return augment_one(dict(sample), seed)
 
     return augment
+
+
+def decoded(sample: Sample) -> Sample:
+    """Decode the picture of a sample, if it is still encoded."""
+    return sample | {"image": sample["image"].whole()} if isinstance(sample["image"], Encoded) else sample
 
 
 def _is_step(augmentation: Augmentation) -> bool:
@@ -159,7 +177,7 @@ def _apply(
     """Draw what all steps need at once, then move, recolour, and change the pixels."""
     drawn = tf.random.stateless_uniform((sum(step.numbers for step in steps),), seed)
     numbers = tf.split(drawn, [step.numbers for step in steps])
-    transforms, color, before = [], None, tf.cast(tf.shape(sample["image"])[:2], tf.float32)
+    transforms, color, before = [], None, opaque(tf.cast(tf.stack(_size(sample["image"])), tf.float32))
     for step, own in zip(steps, numbers, strict=True):
         if isinstance(step, Geometric):
             transforms.append(step.make(own, before))
@@ -170,8 +188,10 @@ def _apply(
     if transforms:
         swap = next((step.swap for step in steps if isinstance(step, Geometric) and step.swap), None)
         sample = _move(sample, merge(transforms), color, size, fill, min_visible, swap)
-    elif color is not None:
-        sample = sample | {"image": recolor(sample["image"], color)}
+    else:
+        sample = decoded(sample)
+        sample = resize_sample(sample, size) if size else sample
+        sample = sample if color is None else sample | {"image": recolor(sample["image"], color)}
     image = sample["image"]
     for position, (step, own) in enumerate(zip(steps, numbers, strict=True)):
         if isinstance(step, Pixels):
@@ -192,10 +212,14 @@ def _move(
     annotated = bool(sample.keys() & {"boxes", "mask", "landmarks"})
     fill = fill or (GREY if annotated else "reflect")
     size = size or _size(sample["image"])
-    moved = sample | {"image": sample_picture(sample["image"], transforms, size, fill, color)}
+    image, seen = sample["image"], transforms
+    if isinstance(image, Encoded):
+        image, seen = decode_seen(image, transforms, size)
+    moved = sample | {"image": sample_picture(image, seen, size, fill, color)}
     if "mask" in sample:
         moved["mask"] = sample_mask(sample["mask"], transforms, size)
-    transforms = merge([*transforms, stretch(transforms[-1].size, tf.cast(tf.stack(size), tf.float32))])
+    after = opaque(tf.cast(tf.stack(size), tf.float32))
+    transforms = merge([*transforms, stretch(transforms[-1].size, after)])
     if "boxes" in sample:
         moved["boxes"], moved["class_ids"] = move_boxes(sample["boxes"], sample["class_ids"], transforms, min_visible)
     if "landmarks" in sample:
@@ -205,6 +229,8 @@ def _move(
     return moved
 
 
-def _size(image: tf.Tensor) -> list[int | tf.Tensor]:
+def _size(image: tf.Tensor | Encoded) -> list[int | tf.Tensor]:
     """Give height and width, as numbers where the graph knows them."""
+    if isinstance(image, Encoded):
+        return tf.unstack(image.size)
     return [side or tf.shape(image)[axis] for axis, side in enumerate(image.shape[:2])]

@@ -102,9 +102,10 @@ def b_spline(positions: tf.Tensor, cells: int) -> tf.Tensor:
     Returns:
         (P, cells + 3), each row of sum 1; beyond the ends they fade to 0.
     """
-    distance = tf.abs(positions[:, tf.newaxis] - tf.range(-1, cells + 2, dtype=positions.dtype))
-    outer, inner = tf.nn.relu(2 - distance), tf.nn.relu(1 - distance)
-    return outer * outer * outer * (1 / 6) - inner * inner * inner * (2 / 3)  # a power takes ten times as long
+    unit = 6 ** (-1 / 3)  # of the distance, since a factor 1 / 6 would be rounded otherwise in a graph, see `opaque`
+    distance = unit * tf.abs(positions[:, tf.newaxis] - tf.range(-1, cells + 2, dtype=positions.dtype))
+    outer, inner = tf.nn.relu(2 * unit - distance), tf.nn.relu(unit - distance)
+    return outer * outer * outer - 4 * inner * inner * inner  # a power takes ten times as long
 
 
 def spline_nodes(cells: int) -> np.ndarray:
@@ -125,6 +126,15 @@ def spline_inverse(cells: int) -> np.ndarray:
     with tf.init_scope():  # a constant of the graph that may be under construction
         values = b_spline(tf.constant(spline_nodes(cells), tf.float64), cells).numpy()
     return np.linalg.inv(values).astype(np.float32)
+
+
+def opaque(constant: tf.Tensor) -> tf.Tensor:
+    """Hide from TensorFlow that a tensor is a constant.
+
+    A graph is optimised before it runs, and computations with constants are put in another order, in which they round
+    otherwise than in eager mode: the same seed would give other pixels.
+    """
+    return tf.raw_ops.PlaceholderWithDefault(input=constant, shape=constant.shape)
 
 
 def _multiply(matrix: tf.Tensor, points: tf.Tensor) -> tf.Tensor:

@@ -2,14 +2,12 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
 import tensorflow as tf
 
 from kerascnn.data.checks import MAX_PIXELS, SetAside, UnusableError, check_files
-from kerascnn.data.decode import decode_picture
 from kerascnn.data.sources.source import Source, Split, check_classes, split_by_class
 
 logger = logging.getLogger(__name__)
@@ -162,15 +160,6 @@ def _check(root: Path, labelled: list[tuple[Path, int]], max_pixels: int) -> tup
         labels.append(label)
         digests.append(found.digest)
     names = [_name(path, root) for path in paths]
-    return Split(names, np.array(labels, np.int32), digests, _reader(paths, plain, labels)), set_aside
-
-
-def _reader(paths: list[Path], plain: list[bool], labels: list[int]) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
     path_table = tf.constant([os.fsencode(path.absolute()) for path in paths], tf.string)
-    plain_table, label_table = tf.constant(plain, tf.bool), tf.constant(labels, tf.int32)
-
-    def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
-        image = decode_picture(tf.io.read_file(path_table[index]), plain_table[index])
-        return {"image": image, "label": label_table[index]}
-
-    return read
+    split = Split.of_files(names, labels, digests, plain, lambda index: tf.io.read_file(path_table[index]))
+    return split, set_aside

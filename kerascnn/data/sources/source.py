@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerascnn.data.checks import SetAside
+from kerascnn.data.decode import Encoded, decode_picture
 
 VALIDATION_SHARE = 0.2
 
@@ -22,12 +23,42 @@ class Split:
         labels: (N,) int32, the class of each.
         digests: SHA-256 of each picture as it is stored, in hexadecimal.
         read: from an index, (), int64, to the sample; it runs in a `tf.data` graph.
+        fetch: the same, but the image is an `Encoded` picture; None where the pictures lie in memory.
     """
 
     names: Sequence[str]
     labels: np.ndarray
     digests: Sequence[str]
     read: Callable[[tf.Tensor], dict[str, tf.Tensor]] = field(repr=False)
+    fetch: Callable[[tf.Tensor], dict[str, tf.Tensor | Encoded]] | None = field(default=None, repr=False)
+
+    @classmethod
+    def of_files(
+        cls,
+        names: Sequence[str],
+        labels: Sequence[int],
+        digests: Sequence[str],
+        plain: Sequence[bool],
+        load: Callable[[tf.Tensor], tf.Tensor],
+    ) -> "Split":
+        """Make a split of encoded pictures.
+
+        Args:
+            names: see above.
+            labels: see above.
+            digests: see above.
+            plain: what `kerascnn.data.decode.is_plain` said of each.
+            load: from an index to the bytes of the file, in a graph.
+        """
+        plain_table, label_table = tf.constant(plain, tf.bool), tf.constant(labels, tf.int32)
+
+        def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
+            return {"image": decode_picture(load(index), plain_table[index]), "label": label_table[index]}
+
+        def fetch(index: tf.Tensor) -> dict[str, tf.Tensor | Encoded]:
+            return {"image": Encoded(load(index), plain_table[index]), "label": label_table[index]}
+
+        return cls(names, np.array(labels, np.int32), digests, read, fetch)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -44,6 +75,7 @@ class Split:
             labels=self.labels[indices],
             digests=[self.digests[index] for index in indices],
             read=lambda index: self.read(positions[index]),
+            fetch=self.fetch and (lambda index: self.fetch(positions[index])),
         )
 
     def count(self, num_classes: int) -> np.ndarray:

@@ -1,11 +1,9 @@
 """Any data set of TensorFlow Datasets that has an image and a label, and the embedded one."""
 
-import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kerascnn.data.checks import SetAside, UnusableError, check_picture
-from kerascnn.data.decode import decode_picture
 from kerascnn.data.scenes import Scenes
 from kerascnn.data.sources.source import Source, Split, check_classes, split_by_class
 
@@ -82,10 +80,5 @@ def _read_split(builder: tfds.core.DatasetBuilder, split: str) -> tuple[Split, l
         labels.append(example["label"])
         digests.append(checked.digest)
         names.append(f"{split}/{number}")
-    data_table, plain_table = tf.constant(encoded, tf.string), tf.constant(plain, tf.bool)
-    label_table = tf.constant(labels, tf.int32)
-
-    def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
-        return {"image": decode_picture(data_table[index], plain_table[index]), "label": label_table[index]}
-
-    return Split(names, np.array(labels, np.int32), digests, read), set_aside
+    data_table = tf.constant(encoded, tf.string)
+    return Split.of_files(names, labels, digests, plain, lambda index: data_table[index]), set_aside

@@ -1,0 +1,182 @@
+"""The contenders of augmentation.py, each run in a process of its own: `python benchmarks/augmenters.py NAME SECONDS`.
+
+Each augments 256 x 256 pictures to 224 x 224, all in uint8, with both cores: tf.data with two parallel calls, or two
+processes that keep their results to themselves, which is the best case for what knows no tf.data. Prints pictures a
+second.
+"""
+
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Callable
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+
+CORES = 2
+BEFORE, AFTER = 256, 224
+PICTURES, BATCH_SIZE = 64, 32
+AREA, DEGREES, SHEAR, SHIFT = (0.25, 1.0), 15, 10, 20
+
+
+def main(name: str, seconds: float) -> None:
+    """Measure one contender."""
+    print(CONTENDERS[name](seconds))
+
+
+def make_pictures() -> np.ndarray:
+    """Give smooth pictures, since plain noise would be kind to nobody's cache: (64, 256, 256, 3) uint8."""
+    rng = np.random.default_rng(0)
+    coarse = rng.integers(0, 256, (PICTURES, BEFORE // 16, BEFORE // 16, 3), dtype=np.uint8)
+    return coarse.repeat(16, axis=1).repeat(16, axis=2)
+
+
+def run_kerascnn(seconds: float) -> float:
+    """All seven, in one sampling."""
+    import tensorflow as tf
+
+    from kerascnn.data import color_shift, compose, mirror, pca_color, random_crop, rotate, shear, warp
+
+    steps = [random_crop(AREA), mirror(), rotate(DEGREES), shear(SHEAR), warp(), color_shift(SHIFT), pca_color()]
+    augment = compose(*steps, size=(AFTER, AFTER))
+    pictures = tf.constant(make_pictures())
+
+    def change(number: tf.Tensor) -> tf.Tensor:
+        return augment({"image": pictures[number % PICTURES]}, tf.stack([number, number]))["image"]
+
+    return time_dataset(tf.data.Dataset.range(10**9).map(change, CORES).batch(BATCH_SIZE).prefetch(2), seconds)
+
+
+def run_keras(seconds: float, with_warp: bool) -> float:
+    """Keras' own layers on batches; they have no PCA colour."""
+    from keras import layers
+
+    return time_layers(
+        [
+            layers.RandomFlip("horizontal"),
+            layers.RandomZoom((-0.5, 0.0)),
+            layers.RandomRotation(DEGREES / 360),
+            layers.RandomShear(SHEAR / 90, SHEAR / 90),
+            *([layers.RandomElasticTransform()] if with_warp else []),
+            layers.RandomColorJitter(value_range=(0, 255), brightness_factor=0.2),
+            layers.Resizing(AFTER, AFTER),
+        ],
+        seconds,
+    )
+
+
+def run_keras_cv(seconds: float) -> float:
+    """keras-cv's layers on batches; it has no local warping and no PCA colour."""
+    import keras_cv
+
+    return time_layers(
+        [
+            keras_cv.layers.RandomCropAndResize((AFTER, AFTER), AREA, (3 / 4, 4 / 3)),
+            keras_cv.layers.RandomFlip("horizontal"),
+            keras_cv.layers.RandomRotation(DEGREES / 360),
+            keras_cv.layers.RandomShear(SHEAR / 90, SHEAR / 90),
+            keras_cv.layers.RandomChannelShift((0, 255), SHIFT / 255),
+        ],
+        seconds,
+    )
+
+
+def time_layers(chain: list, seconds: float) -> float:
+    """Time layers, one after another on a batch, within tf.data."""
+    import tensorflow as tf
+
+    pictures = tf.constant(make_pictures())
+
+    def change(number: tf.Tensor) -> tf.Tensor:
+        batch = tf.cast(tf.gather(pictures, (tf.range(BATCH_SIZE) + tf.cast(number, tf.int32)) % PICTURES), tf.float32)
+        for layer in chain:
+            batch = layer(batch, training=True)
+        return tf.cast(batch, tf.uint8)
+
+    return time_dataset(tf.data.Dataset.range(10**9).map(change, CORES).prefetch(2), seconds)
+
+
+def time_dataset(batches, seconds: float) -> float:
+    """Count what a tf.data pipeline gives after the first batches."""
+    iterator = iter(batches)
+    for _ in range(4):
+        next(iterator)
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        count += len(next(iterator))
+    return count / (time.perf_counter() - start)
+
+
+def make_albumentations(warp: str, with_pca: bool) -> Callable[[np.ndarray], object]:
+    """Albumentations, which samples once for each geometric step."""
+    import albumentations
+    import cv2
+
+    cv2.setNumThreads(1)
+    warps = {"grid": albumentations.GridDistortion, "elastic": albumentations.ElasticTransform}
+    chain = albumentations.Compose(
+        [
+            albumentations.RandomResizedCrop((AFTER, AFTER), scale=AREA),
+            albumentations.HorizontalFlip(),
+            albumentations.Rotate(DEGREES, p=1),
+            albumentations.Affine(shear=(-SHEAR, SHEAR), p=1),
+            warps[warp](p=1),
+            albumentations.RGBShift(SHIFT, SHIFT, SHIFT, p=1),
+            *([albumentations.FancyPCA(p=1)] if with_pca else []),
+        ]
+    )
+    return lambda picture: chain(image=picture)["image"]
+
+
+def make_torchvision(with_warp: bool) -> Callable[[np.ndarray], object]:
+    """torchvision's v2 on uint8 tensors; it has no PCA colour."""
+    import torch
+    from torchvision.transforms import v2
+
+    torch.set_num_threads(1)
+    chain = v2.Compose(
+        [
+            v2.RandomResizedCrop((AFTER, AFTER), scale=AREA),
+            v2.RandomHorizontalFlip(),
+            v2.RandomAffine(DEGREES, shear=(-SHEAR, SHEAR, -SHEAR, SHEAR)),
+            *([v2.ElasticTransform()] if with_warp else []),
+            v2.ColorJitter(brightness=0.2),
+        ]
+    )
+    return lambda picture: chain(torch.from_numpy(picture).permute(2, 0, 1))
+
+
+def run_processes(make: Callable[..., Callable[[np.ndarray], object]], options: tuple, seconds: float) -> float:
+    """Sum what a process on each core does."""
+    with multiprocessing.get_context("spawn").Pool(CORES) as pool:
+        return sum(pool.starmap(work, [(make, options, seconds)] * CORES, chunksize=1))
+
+
+def work(make: Callable[..., Callable[[np.ndarray], object]], options: tuple, seconds: float) -> float:
+    """Augment for some seconds, and count."""
+    augment, pictures = make(*options), make_pictures()
+    for picture in pictures[:16]:
+        augment(picture)
+    count, start = 0, time.perf_counter()
+    while time.perf_counter() - start < seconds:
+        augment(pictures[count % PICTURES])
+        count += 1
+    return count / (time.perf_counter() - start)
+
+
+CONTENDERS: dict[str, Callable[[float], float]] = {
+    "kerascnn": run_kerascnn,
+    "albumentations, elastic": lambda seconds: run_processes(make_albumentations, ("elastic", True), seconds),
+    "albumentations, grid": lambda seconds: run_processes(make_albumentations, ("grid", True), seconds),
+    "albumentations, grid, without PCA": lambda seconds: run_processes(make_albumentations, ("grid", False), seconds),
+    "torchvision, without PCA": lambda seconds: run_processes(make_torchvision, (True,), seconds),
+    "torchvision, without PCA and warping": lambda seconds: run_processes(make_torchvision, (False,), seconds),
+    "keras, without PCA": lambda seconds: run_keras(seconds, True),
+    "keras, without PCA and warping": lambda seconds: run_keras(seconds, False),
+    "keras-cv, without PCA and warping": run_keras_cv,
+}
+
+if __name__ == "__main__":
+    main(sys.argv[1], float(sys.argv[2]))

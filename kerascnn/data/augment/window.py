@@ -1,0 +1,52 @@
+"""Decoding only what is sampled: the part that a chain of maps looks at, at a scale that is enough for the result."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+
+from kerascnn.data.augment.transform import Affine, Transform, Warp, merge, sample
+from kerascnn.data.decode import RATIOS, Encoded
+
+PROBES = 9  # points along each side of the result that tell where it looks
+MARGIN = 2.0  # pixels around them, for interpolation
+WARP_MARGIN = 1 / 16  # of the part: what a warp may do between the points
+FINENESS = 2  # pixels of the decoded part, at least, for one of the result: the phone's bilinear reading skips some too
+
+
+def decode_seen(
+    picture: Encoded, transforms: Sequence[Transform], size: Sequence[int | tf.Tensor]
+) -> tuple[tf.Tensor, list[Transform]]:
+    """Decode what a chain of maps looks at.
+
+    Args:
+        picture: in its file.
+        transforms: what will be done to the whole picture.
+        size: height and width of the result.
+
+    Returns:
+        The decoded part, (H, W, 3) uint8, and the chain that does to it what would have been done to the whole.
+    """
+    low, high = _seen(picture, transforms)
+    step = tf.cast(high - low, tf.float32) / tf.cast(tf.stack(size), tf.float32)
+    halvings = sum(tf.cast(tf.reduce_min(step) >= FINENESS * ratio, tf.int32) for ratio in RATIOS[1:])
+    part, start, shrunk = picture.part(low, high, halvings)
+    scale, (top, left) = 1 / tf.cast(shrunk, tf.float32), tf.unstack(tf.cast(start, tf.float32))
+    zero, one = tf.zeros(()), tf.ones(())
+    matrix = tf.stack([[scale, zero, -left * scale], [zero, scale, -top * scale], [zero, zero, one]])
+    return part, merge([Affine(matrix, tf.cast(picture.size, tf.float32)), *transforms])
+
+
+def _seen(picture: Encoded, transforms: Sequence[Transform]) -> tuple[tf.Tensor, tf.Tensor]:
+    """Give the first row and column that is sampled, and the ones after the last: (2,) int32 each."""
+    extent = tf.cast(picture.size, tf.float32)
+    steps = tf.linspace(0.0, 1.0, PROBES)
+    y, x = tf.meshgrid(steps, steps, indexing="ij")
+    probes = tf.stack([tf.reshape(x, [-1]), tf.reshape(y, [-1])], axis=-1) * transforms[-1].size[::-1]
+    points = sample(transforms, probes)[:, ::-1]
+    low, high = tf.reduce_min(points, axis=0), tf.reduce_max(points, axis=0)
+    margin = MARGIN + (WARP_MARGIN * (high - low) if any(isinstance(each, Warp) for each in transforms) else 0)
+    low, high = low - margin, high + margin
+    # What lies outside is reflected: then as much is needed inside, from the border on.
+    low, high = tf.minimum(low, 2 * extent - high), tf.maximum(high, -low)
+    bounds = tf.clip_by_value(tf.stack([tf.floor(low), tf.math.ceil(high)]), 0, extent)
+    return tuple(tf.unstack(tf.cast(bounds, tf.int32)))

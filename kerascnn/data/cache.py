@@ -1,0 +1,121 @@
+"""Decoded pictures, kept: in memory, or in a file that is mapped into memory and found again by the next run."""
+
+import hashlib
+import mmap
+import os
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+from rich.progress import track
+
+from kerascnn.data.resize import resize
+from kerascnn.data.sources.source import Split
+
+FORMAT = "1"  # of the cache; part of its key
+ROOM = 4  # a picture is kept at most so many times as large as the network's input: a crop takes a part of it
+PROGRESS_FROM = 1000  # pictures
+PIXELS, SHAPES = "pixels.bin", "shapes.npy"
+
+
+def cached(split: Split, image_size: tuple[int, int], cache: str | Path, *, augmented: bool) -> Split:
+    """Keep the decoded pictures of a split.
+
+    Args:
+        split: the samples; what lies in memory already stays as it is.
+        image_size: (height, width) of the network's input.
+        cache: `memory`, or the folder under which files are kept, one folder for each split and size, of a name that
+            changes when the pictures or the settings do.
+        augmented: whether the pictures will be augmented; otherwise they are kept at the network's size.
+
+    Returns:
+        The same samples, whose pictures need no decoding.
+
+    Raises:
+        NotADirectoryError: if the cache is a file.
+    """
+    if split.fetch is None:
+        return split
+    if cache != "memory" and Path(cache).exists() and not Path(cache).is_dir():
+        raise NotADirectoryError(f"cache must be 'memory' or a folder, and {cache} is a file.")
+
+    def load(index: tf.Tensor) -> tf.Tensor:
+        image = split.read(index)["image"]
+        return _reduce(image, image_size) if augmented else resize(image, image_size)
+
+    if cache == "memory":
+        pixels, shapes = _decode_to_memory(split, load)
+    else:
+        folder = Path(cache) / _key(split, image_size, augmented)
+        if not folder.is_dir():
+            _decode_to_folder(split, load, folder)
+        pixels, shapes = np.memmap(folder / PIXELS, np.uint8, "c"), np.load(folder / SHAPES)
+    return _of_pixels(split, pixels, shapes)
+
+
+def _reduce(image: tf.Tensor, image_size: tuple[int, int]) -> tf.Tensor:
+    """Shrink a picture that is much larger than the network's input, and keep its proportions."""
+    sides = tf.shape(image)[:2]
+    ratio = tf.reduce_min(tf.cast(sides, tf.float32) / tf.constant(image_size, tf.float32)) / ROOM
+    smaller = tf.maximum(tf.cast(tf.cast(sides, tf.float32) / ratio, tf.int32), 1)
+    return tf.cond(ratio > 1, lambda: resize(image, smaller), lambda: image)
+
+
+def _of_pixels(split: Split, pixels: np.ndarray, shapes: np.ndarray) -> Split:
+    """Read a split's pictures from one long row of bytes."""
+    starts = tf.constant(np.concatenate([[0], np.cumsum(shapes.prod(axis=1, dtype=np.int64))]))
+    # Without a copy: what is mapped from a file stays there until it is looked at.
+    table = tf.experimental.dlpack.from_dlpack(pixels.__dlpack__())
+    shape_table, label_table = tf.constant(shapes, tf.int32), tf.constant(split.labels)
+
+    def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
+        image = tf.reshape(table[starts[index] : starts[index + 1]], shape_table[index])
+        return {"image": tf.ensure_shape(image, (None, None, 3)), "label": label_table[index]}
+
+    return replace(split, read=read, fetch=None)
+
+
+def _decode_to_memory(split: Split, load: Callable[[tf.Tensor], tf.Tensor]) -> tuple[np.ndarray, np.ndarray]:
+    images = [image.numpy() for image in _images(split, load)]
+    # A map without a file: TensorFlow takes only memory that starts at a page, or nearly so, without a copy.
+    pixels = np.frombuffer(mmap.mmap(-1, sum(image.size for image in images)), np.uint8)
+    np.concatenate([image.reshape(-1) for image in images], out=pixels)
+    return pixels, np.array([image.shape for image in images])
+
+
+def _decode_to_folder(split: Split, load: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> None:
+    """Write the folder whole or not at all."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
+    temporary.mkdir()
+    try:
+        shapes = []
+        with open(temporary / PIXELS, "wb") as file:
+            for image in _images(split, load):
+                file.write(image.numpy().tobytes())
+                shapes.append(image.shape)
+            file.flush()
+            os.fsync(file.fileno())
+        np.save(temporary / SHAPES, np.array(shapes))
+        try:
+            temporary.rename(folder)
+        except OSError:  # another run was faster
+            if not folder.is_dir():
+                raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _images(split: Split, load: Callable[[tf.Tensor], tf.Tensor]):
+    images = tf.data.Dataset.range(len(split)).map(load, tf.data.AUTOTUNE, deterministic=True).prefetch(2)
+    return track(images, "Decoding pictures", total=len(split), disable=len(split) < PROGRESS_FROM)
+
+
+def _key(split: Split, image_size: tuple[int, int], augmented: bool) -> str:
+    """Name what is kept: it changes with the content and the order of the pictures, and with the settings."""
+    settings = f"{FORMAT} {image_size} {augmented}"
+    return hashlib.sha256("\n".join([settings, *split.digests]).encode()).hexdigest()[:32]

@@ -1,0 +1,105 @@
+"""In which order samples come: a permutation that is computed, not stored, and a pass that can start in its middle."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True)
+class Order:
+    """Who comes when.
+
+    Attributes:
+        size: number of samples.
+        batch_size: samples in a batch.
+        seed: decides the permutation of each epoch; None keeps the order.
+        first_step: the batch to start with, counted over all epochs.
+        shard: (number, count) of the machines that share an epoch.
+    """
+
+    size: int
+    batch_size: int
+    seed: int | None = None
+    first_step: int = 0
+    shard: tuple[int, int] = (0, 1)
+
+    def __post_init__(self) -> None:
+        number, count = self.shard
+        if not 0 <= number < count:
+            raise ValueError(f"shard must be (number, count), the number from 0. Received: shard={self.shard}.")
+        if number >= self.size:
+            raise ValueError(f"{self.size} pictures cannot be shared by {count} machines: some would get none.")
+        if self.first_step < 0:
+            raise ValueError(f"first_step must not be negative. Received: first_step={self.first_step}.")
+
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        number, count = self.shard
+        own = -(-(self.size - number) // count)
+        return -(-own // self.batch_size)
+
+    def index(self, epoch: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
+        """Give the index of the sample at a position of an epoch, (), int64 each."""
+        if self.seed is None:
+            return position
+        key = tf.stack([tf.constant(self.seed, tf.int64), epoch])
+        return tf.random.experimental.index_shuffle(position, key, tf.constant(self.size - 1, tf.int64))
+
+
+def batches_in_order(order: Order, prepare: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]) -> tf.data.Dataset:
+    """Prepare samples and batch them, a new permutation in every pass.
+
+    Args:
+        order: who comes when.
+        prepare: from an epoch and an index, (), int64 each, to what the batches are made of.
+
+    Returns:
+        A data set of batches. Its length is known, unless it starts in the middle of an epoch: then the first pass is
+        shorter than the others.
+    """
+    with tf.device("CPU:0"):  # where tf.data runs; it cannot read a variable on a GPU
+        progress = tf.Variable(order.first_step, dtype=tf.int64, trainable=False)  # batches that were handed over
+    number, count = order.shard
+
+    def pairs(step: tf.Tensor) -> tf.data.Dataset:
+        epoch, skipped = step // order.steps, step % order.steps
+        first = number + count * order.batch_size * skipped
+        return tf.data.Dataset.range(first, order.size, count).map(
+            lambda position: (epoch, order.index(epoch, position))
+        )
+
+    start = tf.data.Dataset.from_tensors(0).map(lambda _: progress.read_value())
+    samples = start.flat_map(pairs).map(prepare, tf.data.AUTOTUNE, deterministic=True)
+    batches = _batch(samples, order.batch_size).prefetch(2)
+    if order.first_step % order.steps == 0:
+        batches = batches.apply(tf.data.experimental.assert_cardinality(order.steps))
+    return batches if order.seed is None and not order.first_step else _counted(batches, progress, order.steps)
+
+
+def _batch(samples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
+    """Batch samples, and pad with -1 what differs in number."""
+    shapes = tf.nest.map_structure(lambda spec: spec.shape, samples.element_spec)
+    if all(shape.rank is None or shape.is_fully_defined() for shape in tf.nest.flatten(shapes)):
+        return samples.batch(batch_size)
+    values = tf.nest.map_structure(lambda spec: tf.constant(-1, spec.dtype), samples.element_spec)
+    return samples.padded_batch(batch_size, shapes, values)
+
+
+def _counted(batches: tf.data.Dataset, progress: tf.Variable, steps: int) -> tf.data.Dataset:
+    """Count a pass when its last batch is handed over, so that one that was broken off does not count.
+
+    Counting after the last batch would be too late, since Keras knows the number of batches and asks for no more;
+    counting before the prefetch would be too early.
+    """
+
+    def count(number: tf.Tensor, batch: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
+        start = progress.read_value()
+        last = steps - 1 - start % steps
+        progress.assign_add(tf.where(number == last, last + 1, 0))
+        return batch
+
+    options = tf.data.Options()
+    options.experimental_optimization.inject_prefetch = False  # TensorFlow would add one after the counting
+    return batches.enumerate().map(count).with_options(options)

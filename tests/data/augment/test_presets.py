@@ -1,0 +1,62 @@
+"""The presets: each keeps the convention of samples, whatever the picture."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerascnn.data.augment import PRESETS, compose, preset
+from kerascnn.data.augment.presets import faces
+from kerascnn.data.augment.steps import Geometric
+from kerascnn.data.augment.transform import Warp
+from kerascnn.data.sample import IGNORED, check_sample
+from tests.data.augment.conftest import SEED, assert_same, smooth, with_things
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_samples_keep_the_convention(name, scene):
+    augment = compose(*preset(name))
+    for sample in (scene, with_things(smooth(37, 53)), with_things(smooth(37, 53).astype(np.float32))):
+        result = augment(sample, SEED)
+        check_sample(result)
+        assert {key: (value.shape, value.dtype) for key, value in result.items()} == {
+            key: (value.shape, value.dtype) for key, value in sample.items()
+        }
+        assert set(np.unique(result["mask"])) <= {*np.unique(sample["mask"]), IGNORED}
+        assert result["label"] == sample["label"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_pictures_of_one_pixel(name):
+    augmented = compose(*preset(name))({"image": tf.constant([[[9, 99, 199]]], tf.uint8)}, SEED)["image"]
+    assert augmented.shape == (1, 1, 3) and augmented.dtype == tf.uint8
+
+
+def test_none_changes_nothing(scene):
+    assert_same(compose(*preset("none"))(scene, SEED), scene)
+
+
+@pytest.mark.parametrize("name", sorted(set(PRESETS) - {"none"}))
+def test_every_other_changes_the_picture_and_mirrors_unless_told_not_to(name):
+    image = tf.constant(smooth(20, 30))
+    assert not np.array_equal(compose(*preset(name))({"image": image}, SEED)["image"], image)
+    assert len(preset(name)) == len(preset(name, mirrored=False)) + 1
+
+
+@pytest.mark.parametrize("name", sorted(set(PRESETS) - {"none"}))
+def test_what_is_not_to_be_mirrored_never_is(name):
+    # A map that turns left into right has a negative determinant.
+    draw, size = np.random.default_rng(0).random, tf.constant([40.0, 60.0])
+    for step in preset(name, mirrored=False):
+        for _ in range(8 if isinstance(step, Geometric) else 0):
+            map_of_points = step.make(tf.constant(draw(step.numbers), tf.float32), size)
+            assert isinstance(map_of_points, Warp) or tf.linalg.det(map_of_points.matrix) > 0
+
+
+def test_the_swap_of_faces_is_that_of_the_mirror():
+    assert faces(swap=(1, 0))[0].swap == (1, 0)
+    assert all(step.numbers > 0 for step in faces())
+
+
+def test_an_unknown_name_is_refused_with_those_there_are():
+    with pytest.raises(ValueError, match=r"none, light, standard, strong, detection, segmentation, faces.*'heavy'"):
+        preset("heavy")
