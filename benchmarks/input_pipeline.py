@@ -64,13 +64,21 @@ def compare(data: Path, side: int, rounds: int) -> dict[str, Any]:
         for name in CONTENDERS:
             command = [sys.executable, str(Path(__file__).with_name("loaders.py")), name, str(data), str(side)]
             outcome = subprocess.run([*command, str(SECONDS)], capture_output=True, text=True)
+            if outcome.returncode and (name not in PEERS or "ModuleNotFoundError" not in outcome.stderr):
+                sys.exit(outcome.stderr)
             if outcome.returncode:
                 print(f"{name} is left out: {outcome.stderr.strip().splitlines()[-1]}")
             else:
                 speeds.setdefault(name, []).append(float(outcome.stdout.split()[-1]))
     found = {name: float(np.median(each)) for name, each in speeds.items()}
     best = max((found[peer] for peer in PEERS if peer in found), default=None)
-    return {"side": side, **found, "ratio_to_best_peer": best and found["kerascnn"] / best}
+    return {
+        "side": side,
+        **found,
+        "ratio_to_best_peer": best and found["kerascnn"] / best,
+        "ratio_with_all_seven": best and found["kerascnn, all seven"] / best,
+        "ratio_to_training": found["kerascnn, all seven"] / found["training step of MobileNetV2"],
+    }
 
 
 def grow(size: int) -> dict[str, Any]:

@@ -45,7 +45,7 @@ def run_script(main: Callable[[Config], int], config_class: type[Config], descri
         logger.propagate = False  # absl would say everything once more
     try:
         return main(config)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         _print_error(f"Error: {error}")
         return 2
     except RuntimeError as error:

@@ -5,9 +5,10 @@ import mmap
 import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import tensorflow as tf
@@ -37,11 +38,16 @@ def cached(split: Split, image_size: tuple[int, int], cache: str | Path, *, augm
 
     Raises:
         NotADirectoryError: if the cache is a file.
+        ValueError: for samples that hold more than a picture and a label.
     """
     if split.fetch is None:
         return split
     if cache != "memory" and Path(cache).exists() and not Path(cache).is_dir():
         raise NotADirectoryError(f"cache must be 'memory' or a folder, and {cache} is a file.")
+
+    sample = tf.data.Dataset.range(1).map(split.read).element_spec
+    if sample.keys() != {"image", "label"}:
+        raise ValueError(f"Only pictures with a label can be cached. Received samples of {', '.join(sample)}.")
 
     def load(index: tf.Tensor) -> tf.Tensor:
         image = split.read(index)["image"]
@@ -51,7 +57,8 @@ def cached(split: Split, image_size: tuple[int, int], cache: str | Path, *, augm
         pixels, shapes = _decode_to_memory(split, load)
     else:
         folder = Path(cache) / _key(split, image_size, augmented)
-        if not folder.is_dir():
+        if not _is_whole(folder, len(split)):
+            shutil.rmtree(folder, ignore_errors=True)
             _decode_to_folder(split, load, folder)
         pixels, shapes = np.memmap(folder / PIXELS, np.uint8, "c"), np.load(folder / SHAPES)
     return _of_pixels(split, pixels, shapes)
@@ -81,10 +88,16 @@ def _of_pixels(split: Split, pixels: np.ndarray, shapes: np.ndarray) -> Split:
 
 def _decode_to_memory(split: Split, load: Callable[[tf.Tensor], tf.Tensor]) -> tuple[np.ndarray, np.ndarray]:
     images = [image.numpy() for image in _images(split, load)]
+    shapes = np.array([image.shape for image in images])
     # A map without a file: TensorFlow takes only memory that starts at a page, or nearly so, without a copy.
     pixels = np.frombuffer(mmap.mmap(-1, sum(image.size for image in images)), np.uint8)
-    np.concatenate([image.reshape(-1) for image in images], out=pixels)
-    return pixels, np.array([image.shape for image in images])
+    images.reverse()
+    start = 0
+    while images:  # each is let go when it was copied, so that little is held twice
+        image = images.pop()
+        pixels[start : start + image.size] = image.reshape(-1)
+        start += image.size
+    return pixels, shapes
 
 
 def _decode_to_folder(split: Split, load: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> None:
@@ -98,9 +111,10 @@ def _decode_to_folder(split: Split, load: Callable[[tf.Tensor], tf.Tensor], fold
             for image in _images(split, load):
                 file.write(image.numpy().tobytes())
                 shapes.append(image.shape)
-            file.flush()
-            os.fsync(file.fileno())
-        np.save(temporary / SHAPES, np.array(shapes))
+            _settle(file)
+        with open(temporary / SHAPES, "wb") as file:
+            np.save(file, np.array(shapes))
+            _settle(file)
         try:
             temporary.rename(folder)
         except OSError:  # another run was faster
@@ -110,7 +124,22 @@ def _decode_to_folder(split: Split, load: Callable[[tf.Tensor], tf.Tensor], fold
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _images(split: Split, load: Callable[[tf.Tensor], tf.Tensor]):
+def _settle(file: BinaryIO) -> None:
+    """Bring a file to the disk, before its folder gets its name."""
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _is_whole(folder: Path, count: int) -> bool:
+    """Tell whether a folder holds what was written to it."""
+    try:
+        shapes = np.load(folder / SHAPES)
+        return len(shapes) == count and (folder / PIXELS).stat().st_size == shapes.prod(axis=1, dtype=np.int64).sum()
+    except (OSError, ValueError):
+        return False
+
+
+def _images(split: Split, load: Callable[[tf.Tensor], tf.Tensor]) -> Iterable[tf.Tensor]:
     images = tf.data.Dataset.range(len(split)).map(load, tf.data.AUTOTUNE, deterministic=True).prefetch(2)
     return track(images, "Decoding pictures", total=len(split), disable=len(split) < PROGRESS_FROM)
 

@@ -18,6 +18,7 @@ from kerascnn.data.decode import FORMATS, decode_with_pillow, is_plain, open_pic
 
 # Pillow's own threshold for a decompression bomb: a quarter of a gigabyte of RGB.
 MAX_PIXELS = 89_478_485
+MAX_SIDE = 32767  # what OpenCV can sample from
 HEIC = (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypmsf1")  # how iPhones' photos start, after four bytes of length
 MANY = 2000  # from here on the check takes long enough for a progress bar
 
@@ -73,6 +74,8 @@ def check_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Checked:
             raise UnusableError("HEIC, which Pillow does not read: export it as JPEG") from error
         raise UnusableError(f"not a picture of a known format ({', '.join(FORMATS)})") from error
     width, height = picture.size
+    if max(width, height) > MAX_SIDE:
+        raise UnusableError(f"too large: {width} x {height}, and a side may have {MAX_SIDE} pixels")
     if width * height > max_pixels:  # before `is_plain`, which decodes a PNG to find the EXIF after its pixels
         raise UnusableError(f"too large: {width} x {height} is over the limit of {max_pixels} pixels")
     try:

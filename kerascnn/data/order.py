@@ -1,4 +1,4 @@
-"""In which order samples come: a permutation that is computed, not stored, and a pass that can start in its middle."""
+"""In which order samples come: a permutation that is computed, not stored, and a run that can start in the middle."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,20 +28,24 @@ class Order:
         number, count = self.shard
         if not 0 <= number < count:
             raise ValueError(f"shard must be (number, count), the number from 0. Received: shard={self.shard}.")
-        if number >= self.size:
+        if count > self.size:
             raise ValueError(f"{self.size} pictures cannot be shared by {count} machines: some would get none.")
         if self.first_step < 0:
             raise ValueError(f"first_step must not be negative. Received: first_step={self.first_step}.")
 
     @property
     def steps(self) -> int:
-        """Batches of an epoch."""
-        number, count = self.shard
-        own = -(-(self.size - number) // count)
-        return -(-own // self.batch_size)
+        """Batches of an epoch, the same for every machine."""
+        return -(-self.samples // self.batch_size)
 
-    def index(self, epoch: tf.Tensor, position: tf.Tensor) -> tf.Tensor:
-        """Give the index of the sample at a position of an epoch, (), int64 each."""
+    @property
+    def samples(self) -> int:
+        """Samples of an epoch, the same for every machine: where they do not come out even, some are seen twice."""
+        return -(-self.size // self.shard[1])
+
+    def index(self, epoch: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
+        """Give the index of a sample, (), int64, from its epoch and its number in this machine's share."""
+        position = (self.shard[0] + self.shard[1] * number) % self.size
         if self.seed is None:
             return position
         key = tf.stack([tf.constant(self.seed, tf.int64), epoch])
@@ -49,33 +53,36 @@ class Order:
 
 
 def batches_in_order(order: Order, prepare: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]) -> tf.data.Dataset:
-    """Prepare samples and batch them, a new permutation in every pass.
+    """Prepare samples and batch them, a new permutation in every epoch.
 
     Args:
         order: who comes when.
         prepare: from an epoch and an index, (), int64 each, to what the batches are made of.
 
     Returns:
-        A data set of batches. Its length is known, unless it starts in the middle of an epoch: then the first pass is
-        shorter than the others.
+        A data set of `order.steps` batches a pass. What starts in the middle of an epoch goes on into the next one, and
+        ends in its middle, since Keras wants passes of the same length.
     """
     with tf.device("CPU:0"):  # where tf.data runs; it cannot read a variable on a GPU
         progress = tf.Variable(order.first_step, dtype=tf.int64, trainable=False)  # batches that were handed over
-    number, count = order.shard
+    skipped = order.first_step % order.steps * order.batch_size
 
-    def pairs(step: tf.Tensor) -> tf.data.Dataset:
-        epoch, skipped = step // order.steps, step % order.steps
-        first = number + count * order.batch_size * skipped
-        return tf.data.Dataset.range(first, order.size, count).map(
-            lambda position: (epoch, order.index(epoch, position))
-        )
+    def read(first: int, last: int, epochs_later: int) -> tf.data.Dataset:
+        """Give the batches of the samples `first` to `last` of the epoch in progress, or of the one after it."""
 
-    start = tf.data.Dataset.from_tensors(0).map(lambda _: progress.read_value())
-    samples = start.flat_map(pairs).map(prepare, tf.data.AUTOTUNE, deterministic=True)
-    batches = _batch(samples, order.batch_size).prefetch(2)
-    if order.first_step % order.steps == 0:
-        batches = batches.apply(tf.data.experimental.assert_cardinality(order.steps))
-    return batches if order.seed is None and not order.first_step else _counted(batches, progress, order.steps)
+        def pairs(step: tf.Tensor) -> tf.data.Dataset:
+            epoch = step // order.steps + epochs_later
+            return tf.data.Dataset.range(first, last).map(lambda number: (epoch, order.index(epoch, number)))
+
+        start = tf.data.Dataset.from_tensors(0).map(lambda _: progress.read_value())
+        samples = start.flat_map(pairs).map(prepare, tf.data.AUTOTUNE, deterministic=True)
+        return _batch(samples, order.batch_size)
+
+    batches = read(skipped, order.samples, 0)
+    if skipped:
+        batches = batches.concatenate(read(0, skipped, 1))
+    batches = batches.prefetch(2).apply(tf.data.experimental.assert_cardinality(order.steps))
+    return batches if order.seed is None and not skipped else _counted(batches, progress, order.steps)
 
 
 def _batch(samples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
@@ -95,9 +102,7 @@ def _counted(batches: tf.data.Dataset, progress: tf.Variable, steps: int) -> tf.
     """
 
     def count(number: tf.Tensor, batch: tuple[tf.Tensor, ...]) -> tuple[tf.Tensor, ...]:
-        start = progress.read_value()
-        last = steps - 1 - start % steps
-        progress.assign_add(tf.where(number == last, last + 1, 0))
+        progress.assign_add(tf.where(number == steps - 1, tf.constant(steps, tf.int64), 0))
         return batch
 
     options = tf.data.Options()

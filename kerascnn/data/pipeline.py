@@ -10,7 +10,7 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from kerascnn.data.augment import Augmentation, Sample, compose, preset
+from kerascnn.data.augment import Augmentation, Fill, Sample, compose, preset
 from kerascnn.data.cache import cached
 from kerascnn.data.order import Order, batches_in_order
 from kerascnn.data.resize import resize_sample
@@ -36,6 +36,7 @@ def pipeline(
     cache: str | Path | None = None,
     first_step: int = 0,
     shard: tuple[int, int] = (0, 1),
+    fill: Fill | None = None,
 ) -> tf.data.Dataset:
     """Make the batches that `model.fit`, `evaluate` and `predict` take.
 
@@ -45,12 +46,15 @@ def pipeline(
         augment: augmentations, done one after another, or the name of a preset, see `kerascnn.data.preset`.
         batch_size: pictures in a batch; the last one of an epoch may be smaller.
         seed: shuffles again for every epoch and decides the augmentations. None keeps the order, for validation.
-        cache: keeps decoded pictures, which pays from the second epoch on: `memory`, or a folder, below which they are
-            found again by another run, and made anew if the pictures change. Photos much larger than the network's
-            input are kept smaller.
+        cache: decodes all pictures at once, now, and keeps them: in `memory`, or below a folder, where another run
+            finds them, and makes them anew if the pictures change. Photos much larger than the network's input are
+            kept smaller.
         first_step: the batch to start with, counted over all epochs: 250 of a run of 100 batches an epoch is the
-            middle of its third epoch, and what follows is what would have followed. What is skipped is not read.
-        shard: (number, count) of the machines that share the work: each gets every `count`-th picture of an epoch.
+            middle of its third epoch, and what follows is what would have followed. What is skipped is not read. A
+            pass is still as long as an epoch, and ends in the middle of the next one.
+        shard: (number, count) of the machines that share the work: each gets every `count`-th picture of an epoch, and
+            as many as the others; where they do not come out even, some are seen twice.
+        fill: what lies outside a picture that was moved, see `kerascnn.data.compose`.
 
     Returns:
         A finite data set of (images, targets): images (B, height, width, 3) uint8, stretched to the task's size, as a
@@ -60,7 +64,9 @@ def pipeline(
 
     Raises:
         ValueError: for an empty split, a batch size below 1, augmentations without a seed, an unknown preset, a
-            negative first step, or a shard out of range or without a picture.
+            negative first step, a shard out of range or without a picture, or a cache of samples with more than a
+            label.
+        NotADirectoryError: if the cache is a file.
     """
     augment = preset(augment) if isinstance(augment, str) else augment
     if len(split) == 0:
@@ -72,7 +78,7 @@ def pipeline(
     order = Order(len(split), batch_size, seed, first_step, shard)
     if cache is not None:
         split = cached(split, task.image_size, cache, augmented=bool(augment))
-    augmentation = compose(*augment, size=task.image_size)
+    augmentation = compose(*augment, size=task.image_size, fill=fill)
 
     def prepare(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if augment:

@@ -21,8 +21,10 @@ def resize_sample(sample: dict[str, tf.Tensor], size: tuple[int, int]) -> dict[s
     if "landmarks" in sample:
         resized["landmarks"] = sample["landmarks"] * tf.stack([scale_x, scale_y])
     if "mask" in sample:
-        mask = tf.raw_ops.ResizeNearestNeighbor(images=sample["mask"][tf.newaxis, :, :, tf.newaxis], size=size)
-        resized["mask"] = mask[0, :, :, 0]
+        rows, columns = (
+            _nearest(before, after) for before, after in zip(tf.unstack(tf.shape(sample["mask"])), size, strict=True)
+        )
+        resized["mask"] = tf.gather(tf.gather(sample["mask"], rows), columns, axis=1)
     return resized
 
 
@@ -42,3 +44,9 @@ def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     """
     resized = tf.raw_ops.ResizeBilinear(images=image[tf.newaxis], size=size, half_pixel_centers=False)[0]
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
+
+
+def _nearest(before: tf.Tensor, after: int) -> tf.Tensor:
+    """Say which pixel is nearest to where each pixel of a new side reads, the first of two: (after,) int32."""
+    positions = tf.range(after, dtype=tf.float32) * (tf.cast(before, tf.float32) / after)
+    return tf.minimum(tf.cast(tf.math.ceil(positions - 0.5), tf.int32), before - 1)

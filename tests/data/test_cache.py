@@ -1,5 +1,6 @@
 """The cache: the same batches as without, no decoding, and a key that changes when what is kept would."""
 
+import dataclasses
 from types import SimpleNamespace
 
 import numpy as np
@@ -77,6 +78,25 @@ def test_what_breaks_off_leaves_nothing(photos, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         pipeline(photos, TASK, cache=tmp_path / "kept")
     assert list((tmp_path / "kept").iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["shorten", "no shapes", "garbage"])
+def test_a_damaged_folder_is_made_anew(photos, tmp_path, damage):
+    expected = everything(pipeline(photos, TASK, cache=tmp_path / "kept"))
+    (kept,) = (tmp_path / "kept").iterdir()
+    if damage == "shorten":
+        (kept / "pixels.bin").write_bytes((kept / "pixels.bin").read_bytes()[:-1])
+    elif damage == "garbage":
+        (kept / "shapes.npy").write_bytes(b"garbage")
+    else:
+        (kept / "shapes.npy").unlink()
+    np.testing.assert_array_equal(everything(pipeline(photos, TASK, cache=tmp_path / "kept")), expected)
+
+
+def test_samples_with_more_than_a_label_are_refused(photos):
+    split = dataclasses.replace(photos, read=lambda index: photos.read(index) | {"boxes": tf.zeros((0, 4))})
+    with pytest.raises(ValueError, match="image, label, boxes"):
+        pipeline(split, TASK, cache="memory")
 
 
 def test_large_pictures_are_kept_smaller_and_in_proportion(tmp_path, encode):

@@ -17,6 +17,7 @@ from kerascnn.data.augment.geometric import mirror, random_crop, rotate, scale, 
 from kerascnn.data.augment.mixing import Mixing, cut_mix, mix, mix_up
 from kerascnn.data.augment.pixels import blur, erase, noise
 from kerascnn.data.augment.presets import PRESETS, preset
+from kerascnn.data.augment.sampling import Fill
 from kerascnn.data.augment.steps import Augmentation, Sample, compose
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "PRESETS",
     "Augmentation",
     "ColorStatistics",
+    "Fill",
     "Mixing",
     "Sample",
     "blur",

@@ -96,6 +96,7 @@ def pca_color(deviation: float = 0.1, statistics: ColorStatistics = IMAGENET) ->
     if covariance.shape != (3, 3) or not np.allclose(covariance, covariance.T):
         raise ValueError(f"The covariance must be (3, 3) and symmetric. Received: {statistics.covariance}.")
     eigenvalues, eigenvectors = np.linalg.eigh(covariance)
+    eigenvectors = eigenvectors * np.sign(eigenvectors.sum(axis=0))  # either sign is an answer: the same everywhere
     components = (255 * eigenvectors * eigenvalues).astype(np.float32)
 
     def make(numbers: tf.Tensor) -> tf.Tensor:
@@ -105,7 +106,7 @@ def pca_color(deviation: float = 0.1, statistics: ColorStatistics = IMAGENET) ->
 
 
 def measure_colors(split) -> ColorStatistics:
-    """Measure how the colours of a data set spread, in one pass that holds one picture at a time.
+    """Measure how the colours of a data set spread, in one pass that holds few pictures at a time.
 
     Args:
         split: of a source, `kerascnn.data.Split`; every pixel of every picture counts the same.

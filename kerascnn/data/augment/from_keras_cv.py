@@ -132,7 +132,7 @@ class _Draws:
 
     def _next(self) -> tf.Tensor:
         self._count += 1
-        return tf.random.experimental.stateless_fold_in(self._seed, self._count)
+        return tf.random.experimental.stateless_fold_in(self._seed, tf.constant(self._count, tf.int64))
 
 
 def _seeded(layer: keras.Layer) -> Callable[[tf.Tensor, tf.Tensor], tf.Tensor]:

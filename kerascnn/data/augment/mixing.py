@@ -163,4 +163,4 @@ def _pixels_within(size: tf.Tensor, centre: tf.Tensor, share: tf.Tensor) -> tf.T
 
 
 def _fold(seed: tf.Tensor, number: int) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, number)
+    return tf.random.experimental.stateless_fold_in(seed, tf.constant(number, tf.int64))

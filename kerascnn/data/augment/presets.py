@@ -11,6 +11,10 @@ from kerascnn.data.augment.pixels import blur, erase
 from kerascnn.data.augment.steps import Step
 
 
+def _mirror(mirrored: bool, swap: Sequence[int] | None = None) -> list[Step]:
+    return [mirror(swap=swap)] if mirrored else []
+
+
 def light(mirrored: bool = True) -> list[Step]:
     """For classification, where a few epochs are trained: what hardly any photo minds."""
     return [*_mirror(mirrored), random_crop((0.64, 1.0), (0.9, 1.1))]
@@ -50,11 +54,11 @@ def faces(mirrored: bool = True, swap: Sequence[int] | None = None) -> list[Step
     """For aligned faces and their landmarks; the colour of skin stays.
 
     Args:
-        mirrored: at random.
+        mirrored: at random, if `swap` is given; otherwise a left eye would become a right one.
         swap: see `mirror`.
     """
     return [
-        *_mirror(mirrored, swap),
+        *_mirror(mirrored and swap is not None, swap),
         rotate(20),
         scale((0.85, 1.2)),
         translate(0.08),
@@ -66,6 +70,7 @@ def faces(mirrored: bool = True, swap: Sequence[int] | None = None) -> list[Step
 
 PRESETS: dict[str, Callable[[bool], list[Step]]] = {
     "none": lambda mirrored: [],
+    "mirror": _mirror,
     "light": light,
     "standard": standard,
     "strong": strong,
@@ -88,7 +93,3 @@ def preset(name: str, mirrored: bool = True) -> list[Step]:
     if name not in PRESETS:
         raise ValueError(f"The presets are {', '.join(PRESETS)}. Received: {name!r}.")
     return PRESETS[name](mirrored)
-
-
-def _mirror(mirrored: bool, swap: Sequence[int] | None = None) -> list[Step]:
-    return [mirror(swap=swap)] if mirrored else []

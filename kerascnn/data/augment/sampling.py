@@ -25,6 +25,7 @@ from kerascnn.data.augment.transform import (
     spline_inverse,
     spline_nodes,
 )
+from kerascnn.data.checks import MAX_SIDE
 from kerascnn.data.sample import IGNORED
 
 Fill = Literal["reflect", "edge"] | tuple[int, int, int]
@@ -32,9 +33,10 @@ Fill = Literal["reflect", "edge"] | tuple[int, int, int]
 GREY = (124, 116, 104)  # the mean of ImageNet, so that it normalises to about 0
 BORDERS = {"reflect": cv2.BORDER_REFLECT, "edge": cv2.BORDER_REPLICATE}
 FILL_MODES = {"reflect": "REFLECT", "edge": "NEAREST"}  # what TensorFlow calls them
-MAP_CELLS = 3  # of the sampling map's spline, for each cell of a warp: right to 1/25 pixel under 30 degrees
+# Cells of the sampling map's spline for each cell of a warp: right to 1/25 pixel where a rotation by 30 degrees
+# follows, and less right where the picture is shrunk after the warp.
+MAP_CELLS = 3
 SMALL = 64 * 64  # pixels of a result up to which TensorFlow is faster
-MAX_SIDE = 32767  # OpenCV's maps hold short integers
 
 
 def check_fill(fill: Fill | None) -> None:
@@ -68,11 +70,17 @@ def sample_picture(
         (height, width, 3) of the image's type.
     """
     color = tf.eye(4) if color is None else color
-    if _is_small(size) and not _warps(transforms):
-        sampled = _transform_small(image, transforms, size, "BILINEAR", fill)
-        return recolor(to_pixels(sampled, image.dtype), color)
     border = {"borderMode": BORDERS[fill]} if isinstance(fill, str) else {"borderValue": tuple(map(float, fill))}
-    return tf.ensure_shape(_sample(image, transforms, size, cv2.INTER_LINEAR, border, color), (*_static(size), 3))
+
+    def sample_small() -> tf.Tensor:
+        sampled = _transform_small(image, transforms, size, "BILINEAR", fill)
+        return _recolor_small(to_pixels(sampled, image.dtype), color)
+
+    def sample_large() -> tf.Tensor:
+        return _sample(image, transforms, size, cv2.INTER_LINEAR, border, color)
+
+    sampled = sample_large() if _warps(transforms) else _by_size(size, sample_small, sample_large)
+    return tf.ensure_shape(sampled, (*_static(size), 3))
 
 
 def sample_mask(mask: tf.Tensor, transforms: Sequence[Transform], size: Sequence[int | tf.Tensor]) -> tf.Tensor:
@@ -86,11 +94,15 @@ def sample_mask(mask: tf.Tensor, transforms: Sequence[Transform], size: Sequence
     Returns:
         (height, width) int32.
     """
-    if _is_small(size) and not _warps(transforms):
-        sampled = _transform_small(mask[..., tf.newaxis], transforms, size, "NEAREST", (IGNORED,))
-        return tf.cast(sampled[..., 0], tf.int32)
-    # OpenCV samples no int32. Classes are exact in float32.
-    sampled = _sample(tf.cast(mask, tf.float32), transforms, size, cv2.INTER_NEAREST, {"borderValue": float(IGNORED)})
+    classes = tf.cast(mask, tf.float32)  # OpenCV samples no int32; classes are exact in float32
+
+    def sample_small() -> tf.Tensor:
+        return _transform_small(classes[..., tf.newaxis], transforms, size, "NEAREST", (IGNORED,))[..., 0]
+
+    def sample_large() -> tf.Tensor:
+        return _sample(classes, transforms, size, cv2.INTER_NEAREST, {"borderValue": float(IGNORED)})
+
+    sampled = sample_large() if _warps(transforms) else _by_size(size, sample_small, sample_large)
     return tf.ensure_shape(tf.cast(sampled, tf.int32), _static(size))
 
 
@@ -104,8 +116,13 @@ def recolor(image: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
     Returns:
         The same shape and type, rounded for uint8, within 0..255.
     """
-    if not _is_small(image.shape[:2]):
-        return tf.ensure_shape(_call(_transform, image, color), image.shape)
+    size = [side or tf.shape(image)[axis] for axis, side in enumerate(image.shape[:2])]
+    recolored = _by_size(size, lambda: _recolor_small(image, color), lambda: _call(_transform, image, color))
+    return tf.ensure_shape(recolored, image.shape)
+
+
+def _recolor_small(image: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
+    """Map the colours of a small picture in the graph."""
     colors = tf.tensordot(tf.cast(image, tf.float32), color[:3, :3], [[2], [1]]) + color[:3, 3]
     return to_pixels(colors, image.dtype)
 
@@ -146,7 +163,7 @@ def _transform_small(
     sampled = tf.raw_ops.ImageProjectiveTransformV3(
         images=(tf.cast(image, tf.float32) - base)[tf.newaxis],
         transforms=tf.concat([tf.reshape(_matrix(transforms, size)[:2], (1, 6)), [[0.0, 0.0]]], axis=1),
-        output_shape=size,
+        output_shape=tf.stack(size),
         fill_value=0.0,
         interpolation=interpolation,
         fill_mode=FILL_MODES[fill] if isinstance(fill, str) else "CONSTANT",
@@ -166,10 +183,14 @@ def _warps(transforms: Sequence[Transform]) -> list[Warp]:
     return [each for each in transforms if isinstance(each, Warp)]
 
 
-def _is_small(size: Sequence[int | tf.Tensor | None]) -> bool:
-    """Tell whether the graph knows a size, and it is small."""
-    static = [side if isinstance(side, int | None) else tf.get_static_value(side) for side in size]
-    return None not in static and math.prod(static) <= SMALL
+def _by_size(
+    size: Sequence[int | tf.Tensor], small: Callable[[], tf.Tensor], large: Callable[[], tf.Tensor]
+) -> tf.Tensor:
+    """Take one of two ways, which may differ by a grey level: by the size alone, whether the graph knows it or not."""
+    static = _static(size)
+    if None in static:
+        return tf.cond(tf.reduce_prod(tf.stack(size)) <= SMALL, small, large)
+    return small() if math.prod(static) <= SMALL else large()
 
 
 def _call(function: Callable[..., np.ndarray], image: tf.Tensor, *arguments: tf.Tensor) -> tf.Tensor:

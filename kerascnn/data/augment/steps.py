@@ -109,7 +109,7 @@ def compose(
             padding, of class -1.
 
     Returns:
-        The augmentation. Samples that hold landmarks get a `visibility`, which is 0 for those outside the picture.
+        The augmentation. Where landmarks are moved, the sample gets a `visibility`, 0 for those outside the picture.
 
     Raises:
         ValueError: for a size, a fill or a share out of range.
@@ -133,16 +133,20 @@ def compose(
                     sample = each(sample, _fold(seed, position + offset))
             position += len(run)
         sample = decoded(sample)
-        if size is not None and tuple(sample["image"].shape[:2]) != tuple(size):
-            sample = resize_sample(sample, size)
-        return sample
+        return sample if size is None else _stretch(sample, size)
 
     def augment(sample: Sample, seed: tf.Tensor) -> Sample:
+        seed = tf.cast(seed, tf.int64)
+        sample = {key: _as_tensor(value) for key, value in sample.items()}
         if not isinstance(sample["image"], Encoded) and sample["image"].shape.rank == 4:
             return _map(augment_one, sample, seed)
-        return augment_one(dict(sample), seed)
+        return augment_one(sample, seed)
 
     return augment
+
+
+def _as_tensor(value: tf.Tensor | Encoded) -> tf.Tensor | Encoded:
+    return value if isinstance(value, Encoded) else tf.convert_to_tensor(value)
 
 
 def decoded(sample: Sample) -> Sample:
@@ -150,18 +154,27 @@ def decoded(sample: Sample) -> Sample:
     return sample | {"image": sample["image"].whole()} if isinstance(sample["image"], Encoded) else sample
 
 
+def _stretch(sample: Sample, size: tuple[int, int]) -> Sample:
+    """Stretch a sample that has another size; the picture keeps its type."""
+    image = sample["image"]
+    if tuple(image.shape[:2]) == tuple(size):
+        return sample
+    resized = resize_sample(sample, size)
+    return resized | {"image": tf.cast(resized["image"], image.dtype)}
+
+
 def _is_step(augmentation: Augmentation) -> bool:
     return isinstance(augmentation, Step)
 
 
 def _fold(seed: tf.Tensor, position: int) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, position)
+    return tf.random.experimental.stateless_fold_in(seed, tf.constant(position, tf.int64))
 
 
 def _map(augment: Augmentation, samples: Sample, seeds: tf.Tensor) -> Sample:
     """Augment each sample of a batch with its own seed."""
-    first = tf.nest.map_structure(lambda array: array[0], samples)
-    specs = tf.function(augment).get_concrete_function(first, tf.TensorSpec(2, seeds.dtype)).structured_outputs
+    one = tf.nest.map_structure(lambda batch: tf.TensorSpec(batch.shape[1:], batch.dtype), samples)
+    specs = tf.function(augment).get_concrete_function(one, tf.TensorSpec(2, seeds.dtype)).structured_outputs
     signature = tf.nest.map_structure(lambda spec: tf.TensorSpec(spec.shape, spec.dtype), specs)
     return tf.map_fn(lambda given: augment(*given), (samples, seeds), fn_output_signature=signature)
 
@@ -190,7 +203,7 @@ def _apply(
         sample = _move(sample, merge(transforms), color, size, fill, min_visible, swap)
     else:
         sample = decoded(sample)
-        sample = resize_sample(sample, size) if size else sample
+        sample = _stretch(sample, size) if size else sample
         sample = sample if color is None else sample | {"image": recolor(sample["image"], color)}
     image = sample["image"]
     for position, (step, own) in enumerate(zip(steps, numbers, strict=True)):

@@ -26,9 +26,10 @@ def decode_seen(
     Returns:
         The decoded part, (H, W, 3) uint8, and the chain that does to it what would have been done to the whole.
     """
-    low, high = _seen(picture, transforms)
-    step = tf.cast(high - low, tf.float32) / tf.cast(tf.stack(size), tf.float32)
-    halvings = sum(tf.cast(tf.reduce_min(step) >= FINENESS * ratio, tf.int32) for ratio in RATIOS[1:])
+    probes = _probe(transforms)
+    low, high = _seen(picture, transforms, probes)
+    step = _finest_step(probes, size)
+    halvings = sum(tf.cast(step >= FINENESS * ratio, tf.int32) for ratio in RATIOS[1:])
     part, start, shrunk = picture.part(low, high, halvings)
     scale, (top, left) = 1 / tf.cast(shrunk, tf.float32), tf.unstack(tf.cast(start, tf.float32))
     zero, one = tf.zeros(()), tf.ones(())
@@ -36,13 +37,26 @@ def decode_seen(
     return part, merge([Affine(matrix, tf.cast(picture.size, tf.float32)), *transforms])
 
 
-def _seen(picture: Encoded, transforms: Sequence[Transform]) -> tuple[tf.Tensor, tf.Tensor]:
-    """Give the first row and column that is sampled, and the ones after the last: (2,) int32 each."""
-    extent = tf.cast(picture.size, tf.float32)
+def _probe(transforms: Sequence[Transform]) -> tf.Tensor:
+    """Say where a grid of points of the result lies in the picture: (PROBES, PROBES, 2) float32, row and column."""
     steps = tf.linspace(0.0, 1.0, PROBES)
     y, x = tf.meshgrid(steps, steps, indexing="ij")
-    probes = tf.stack([tf.reshape(x, [-1]), tf.reshape(y, [-1])], axis=-1) * transforms[-1].size[::-1]
-    points = sample(transforms, probes)[:, ::-1]
+    points = tf.stack([tf.reshape(x, [-1]), tf.reshape(y, [-1])], axis=-1) * transforms[-1].size[::-1]
+    return tf.reshape(sample(transforms, points)[:, ::-1], (PROBES, PROBES, 2))
+
+
+def _finest_step(probes: tf.Tensor, size: Sequence[int | tf.Tensor]) -> tf.Tensor:
+    """Give the least distance, in pixels of the picture, of two neighbouring pixels of the result: (), float32."""
+    height, width = tf.unstack(tf.cast(tf.stack(size), tf.float32))
+    down = tf.reduce_min(tf.norm(probes[1:] - probes[:-1], axis=-1)) / height
+    right = tf.reduce_min(tf.norm(probes[:, 1:] - probes[:, :-1], axis=-1)) / width
+    return (PROBES - 1) * tf.minimum(down, right)
+
+
+def _seen(picture: Encoded, transforms: Sequence[Transform], probes: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Give the first row and column that is sampled, and the ones after the last: (2,) int32 each."""
+    extent = tf.cast(picture.size, tf.float32)
+    points = tf.reshape(probes, (-1, 2))
     low, high = tf.reduce_min(points, axis=0), tf.reduce_max(points, axis=0)
     margin = MARGIN + (WARP_MARGIN * (high - low) if any(isinstance(each, Warp) for each in transforms) else 0)
     low, high = low - margin, high + margin

@@ -38,8 +38,14 @@ def test_none_changes_nothing(scene):
 @pytest.mark.parametrize("name", sorted(set(PRESETS) - {"none"}))
 def test_every_other_changes_the_picture_and_mirrors_unless_told_not_to(name):
     image = tf.constant(smooth(20, 30))
-    assert not np.array_equal(compose(*preset(name))({"image": image}, SEED)["image"], image)
-    assert len(preset(name)) == len(preset(name, mirrored=False)) + 1
+    results = [compose(*preset(name))({"image": image}, tf.constant([number, 0], tf.int64)) for number in range(5)]
+    assert any(not np.array_equal(result["image"], image) for result in results)
+    # A left eye does not become a right one unless faces() is told which is which.
+    assert len(preset(name)) == len(preset(name, mirrored=False)) + (name != "faces")
+
+
+def test_faces_are_mirrored_when_their_landmarks_can_be_exchanged():
+    assert len(faces(swap=(1, 0))) == len(faces()) + 1 == len(faces(mirrored=False, swap=(1, 0))) + 1
 
 
 @pytest.mark.parametrize("name", sorted(set(PRESETS) - {"none"}))
@@ -58,5 +64,5 @@ def test_the_swap_of_faces_is_that_of_the_mirror():
 
 
 def test_an_unknown_name_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match=r"none, light, standard, strong, detection, segmentation, faces.*'heavy'"):
+    with pytest.raises(ValueError, match=r"none, mirror, light, standard, .*faces.*'heavy'"):
         preset("heavy")

@@ -245,3 +245,15 @@ def test_pictures_of_one_pixel_a_side(path, image):
 def test_what_is_out_of_range_is_refused(name, value):
     with pytest.raises(ValueError, match=f"{name}="):
         compose(mirror(), **{name: value})
+
+
+def test_an_empty_batch_stays_empty():
+    batch = {"image": tf.zeros((0, 5, 7, 3), tf.uint8), "label": tf.zeros(0, tf.int32)}
+    augmented = compose(mirror(), size=(4, 6))(batch, tf.zeros((0, 2), tf.int64))
+    assert augmented["image"].shape == (0, 4, 6, 3) and augmented["label"].shape == 0
+
+
+@pytest.mark.parametrize("steps", [[], [color_shift()], [mirror()]])
+def test_a_float_picture_stays_one_when_it_is_stretched(steps):
+    picture = {"image": tf.fill((5, 7, 3), 100.5)}
+    assert compose(*steps, size=(4, 6))(picture, tf.constant([0, 0], tf.int64))["image"].dtype == tf.float32
