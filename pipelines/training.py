@@ -35,10 +35,10 @@ class TrainingConfig:
     """Further options of the network, in pairs: alpha 0.5, variant paper, hidden_units 0. See its builder."""
     dropout: float | None = None
     """Share of the features that is dropped in training. By default what the network's paper drops."""
-    augment: str = "light"
-    """How pictures are changed at random in training: none, light, standard or strong; preview.py shows them."""
+    augment: str = "mirror"
+    """How pictures are changed at random in training: none, mirror, light, standard or strong; preview.py shows it."""
     mirror: bool = True
-    """Mirror pictures at random in training; the flag turns it off, for digits and other signs."""
+    """Let the preset mirror pictures; the flag turns it off, for digits and other signs."""
     cache: str | None = None
     """Keep decoded pictures from the second epoch on: memory, or a folder for them, which other runs use too."""
     patience: int | None = None
