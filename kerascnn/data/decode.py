@@ -18,6 +18,7 @@ PLAIN_MODES = ("L", "RGB")
 ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
 JPEG_START = b"\xff\xd8"
 RATIOS = (1, 2, 4, 8)  # at which libjpeg can decode
+LARGE = 512 * 384  # pixels; of smaller pictures, a part takes as long to decode as the whole
 WORTH_CUTTING = 0.7  # share of a picture from which on decoding all of it is as fast
 UNSCALED_MODES = ("I", "F")  # 32 bits a pixel, integers or floats
 
@@ -88,20 +89,25 @@ def decode_picture(data: tf.Tensor, plain: tf.Tensor) -> tf.Tensor:
 class Encoded:
     """A picture in its file, whose size is known and of which a part can be decoded.
 
-    A plain JPEG is decoded where it is needed, at a scale of 1/1 to 1/8, which saves up to three quarters of the time
-    for photos of a camera's size. Everything else is decoded whole.
+    A large plain JPEG is decoded where it is needed, at a scale of 1/1 to 1/8, which saves up to three quarters of the
+    time for photos of a camera's size. Everything else is decoded whole.
 
     Attributes:
         size: (2,) int32, height and width.
+        is_large: (), bool, whether there is anything to be saved.
     """
 
     def __init__(self, data: tf.Tensor, plain: tf.Tensor) -> None:
         self._data = data
-        self._partial = plain & (tf.strings.substr(data, 0, len(JPEG_START)) == JPEG_START)
-        self._whole, self.size = tf.cond(self._partial, self._look, lambda: self._decode(plain))
+        is_jpeg = plain & (tf.strings.substr(data, 0, len(JPEG_START)) == JPEG_START)
+        size = tf.cond(is_jpeg, lambda: tf.image.extract_jpeg_shape(data)[:2], lambda: tf.zeros(2, tf.int32))
+        self.is_large = tf.reduce_prod(size) >= LARGE
+        self._whole, self.size = tf.cond(
+            self.is_large, lambda: (tf.zeros((0, 0, 3), tf.uint8), size), lambda: self._decode(plain)
+        )
 
     def part(self, low: tf.Tensor, high: tf.Tensor, halvings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Decode at least a part.
+        """Decode at least a part of a large picture.
 
         Args:
             low: (2,) int32, first row and column that is needed.
@@ -112,24 +118,6 @@ class Encoded:
             The part, (H, W, 3) uint8; its first row and column, (2,) int32, in pixels of the picture; and how many of
             the picture's pixels became one, (), int32.
         """
-        part, start, shrunk = tf.cond(
-            self._partial, lambda: self._cut(low, high, halvings), lambda: (self._whole, tf.zeros(2, tf.int32), 1)
-        )
-        return tf.ensure_shape(part, (None, None, 3)), start, shrunk
-
-    def whole(self) -> tf.Tensor:
-        """Decode all of it: (H, W, 3) uint8."""
-        image = tf.cond(self._partial, lambda: _decode_jpeg(self._data), lambda: self._whole)
-        return tf.ensure_shape(image, (None, None, 3))
-
-    def _look(self) -> tuple[tf.Tensor, tf.Tensor]:
-        return tf.zeros((0, 0, 3), tf.uint8), tf.image.extract_jpeg_shape(self._data)[:2]
-
-    def _decode(self, plain: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        image = decode_picture(self._data, plain)
-        return image, tf.shape(image)[:2]
-
-    def _cut(self, low: tf.Tensor, high: tf.Tensor, halvings: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         share = tf.reduce_prod(tf.cast(high - low, tf.float32)) / tf.reduce_prod(tf.cast(self.size, tf.float32))
         shrink = tf.bitwise.left_shift(1, halvings)
 
@@ -142,7 +130,16 @@ class Encoded:
         part, start = tf.cond(
             (share < WORTH_CUTTING) | (halvings > 0), cut, lambda: (_decode_jpeg(self._data), tf.zeros(2, tf.int32))
         )
-        return part, start, shrink
+        return tf.ensure_shape(part, (None, None, 3)), start, shrink
+
+    def whole(self) -> tf.Tensor:
+        """Decode all of it: (H, W, 3) uint8."""
+        image = tf.cond(self.is_large, lambda: _decode_jpeg(self._data), lambda: self._whole)
+        return tf.ensure_shape(image, (None, None, 3))
+
+    def _decode(self, plain: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        image = decode_picture(self._data, plain)
+        return image, tf.shape(image)[:2]
 
 
 def _decode_jpeg(data: tf.Tensor, window: tf.Tensor | None = None, ratio: int = 1) -> tf.Tensor:

@@ -4,11 +4,18 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kerascnn.data import decode
 from kerascnn.data.augment import compose, mirror, random_crop, rotate, translate, warp
 from kerascnn.data.checks import check_picture
 from kerascnn.data.decode import Encoded, decode_picture
 
 SEEDS = [tf.constant([number, 0], tf.int64) for number in range(6)]
+
+
+@pytest.fixture(autouse=True)
+def small_is_large(monkeypatch):
+    """Decode parts of small pictures too, which make quick tests."""
+    monkeypatch.setattr(decode, "LARGE", 1)
 
 
 def encoded(data):
@@ -58,9 +65,14 @@ def test_a_part_decoded_smaller_averages_the_pixels(encode, halvings):
 
 
 def test_what_is_no_plain_jpeg_comes_whole(encode):
-    data = encode("PNG", size=(20, 30))
-    part, start, shrunk = part_of(data, (5, 5), (6, 6), 3)
-    assert part.shape == (20, 30, 3) and start == [0, 0] and shrunk == 1
+    picture = encoded(encode("PNG", size=(20, 30)))
+    assert not picture.is_large and picture.whole().shape == (20, 30, 3)
+
+
+@pytest.mark.parametrize(("size", "is_large"), [((384, 512), True), ((383, 512), False)])
+def test_small_pictures_are_not_worth_a_part(encode, monkeypatch, size, is_large):
+    monkeypatch.undo()
+    assert bool(encoded(encode("JPEG", size=size)).is_large) == is_large
 
 
 @pytest.mark.parametrize("steps", [[random_crop((0.1, 0.3))], [random_crop((0.2, 0.5)), rotate(40), warp(), mirror()]])

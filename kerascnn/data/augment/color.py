@@ -11,6 +11,7 @@ from kerascnn.data.augment.checks import check_between, check_share
 from kerascnn.data.augment.steps import Color
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: what R, G and B add to how bright a colour looks
+IDENTITY = np.eye(3, dtype=np.float32)
 MIDDLE = 117.0  # the brightness of ImageNet's mean, about which contrast is changed
 PROGRESS_FROM = 1000  # pictures
 
@@ -71,8 +72,9 @@ def color_jitter(brightness: float = 0.2, contrast: float = 0.2, saturation: flo
         limits = tf.constant([brightness, contrast, saturation, hue * math.pi / 180])
         bright, strong, colorful, turn = tf.unstack(limits * (2 * numbers - 1))
         grey = tf.constant([LUMA, LUMA, LUMA])
-        saturate = grey + (1 + colorful) * (tf.eye(3) - grey)
-        linear = (1 + bright) * (1 + strong) * (_turn_hue(turn) @ saturate)
+        linear = (1 + bright) * (1 + strong) * (grey + (1 + colorful) * (IDENTITY - grey))
+        if hue:
+            linear = _turn_hue(turn) @ linear
         return _with_offset(linear, tf.fill((3,), -MIDDLE * strong))
 
     return Color(4, make)
@@ -128,7 +130,7 @@ def measure_colors(split) -> ColorStatistics:
 
 
 def _shift(offset: tf.Tensor) -> tf.Tensor:
-    return _with_offset(tf.eye(3), offset)
+    return _with_offset(IDENTITY, offset)
 
 
 def _with_offset(linear: tf.Tensor, offset: tf.Tensor) -> tf.Tensor:
@@ -141,9 +143,9 @@ def _turn_hue(angle: tf.Tensor) -> tf.Tensor:
     grey = tf.constant([LUMA, LUMA, LUMA])
     third = 1 / math.sqrt(3)
     cross = tf.constant([[0.0, -third, third], [third, 0.0, -third], [-third, third, 0.0]])
-    turned = tf.cos(angle) * tf.eye(3) + tf.sin(angle) * cross + (1 - tf.cos(angle)) / 3
+    turned = tf.cos(angle) * IDENTITY + tf.sin(angle) * cross + (1 - tf.cos(angle)) / 3
     # The turn changes luma; what it changed goes back along the grey axis.
-    return turned + grey @ (tf.eye(3) - turned)
+    return turned + grey @ (IDENTITY - turned)
 
 
 def _normal(numbers: tf.Tensor) -> tf.Tensor:

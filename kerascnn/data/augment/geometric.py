@@ -178,7 +178,8 @@ def warp(strength: float = 0.1, cells: int = 4) -> Geometric:
 
 
 def _affine(rows: list[list[float | tf.Tensor]], size: tf.Tensor) -> Affine:
-    return Affine(tf.convert_to_tensor([*rows, [0.0, 0.0, 1.0]]), size)
+    elements = [*rows[0], *rows[1], 0.0, 0.0, 1.0]
+    return Affine(tf.reshape(tf.stack(elements), (3, 3)), size)
 
 
 def _about_centre(linear: list[list[float | tf.Tensor]], size: tf.Tensor) -> Affine:

@@ -26,14 +26,20 @@ def decode_seen(
     Returns:
         The decoded part, (H, W, 3) uint8, and the chain that does to it what would have been done to the whole.
     """
-    probes = _probe(transforms)
-    low, high = _seen(picture, transforms, probes)
-    step = _finest_step(probes, size)
-    halvings = sum(tf.cast(step >= FINENESS * ratio, tf.int32) for ratio in RATIOS[1:])
-    part, start, shrunk = picture.part(low, high, halvings)
+
+    def decode_part() -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        probes = _probe(transforms)
+        low, high = _seen(picture, transforms, probes)
+        step = _finest_step(probes, size)
+        return picture.part(low, high, sum(tf.cast(step >= FINENESS * ratio, tf.int32) for ratio in RATIOS[1:]))
+
+    part, start, shrunk = tf.cond(
+        picture.is_large, decode_part, lambda: (picture.whole(), tf.zeros(2, tf.int32), tf.constant(1))
+    )
     scale, (top, left) = 1 / tf.cast(shrunk, tf.float32), tf.unstack(tf.cast(start, tf.float32))
     zero, one = tf.zeros(()), tf.ones(())
     matrix = tf.stack([[scale, zero, -left * scale], [zero, scale, -top * scale], [zero, zero, one]])
+    part = tf.ensure_shape(part, (None, None, 3))
     return part, merge([Affine(matrix, tf.cast(picture.size, tf.float32)), *transforms])
 
 
