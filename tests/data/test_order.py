@@ -73,10 +73,9 @@ def test_what_is_skipped_is_not_read():
     reads = []
     batches = pipeline(numbered(reads=reads), TASK, batch_size=3, seed=0, first_step=2)
     first, second = labels_of(batches.take(2))
-    assert len(second) == 1 and set(first + second) <= set(reads)
     whole = labels_of(pipeline(numbered(), TASK, batch_size=3, seed=0))
     assert first + second == whole[2] + whole[3]
-    assert reads[:4] == first + second
+    assert set(reads[:4]) == set(first + second)  # read in parallel, and so in any order; the next epoch comes after
 
 
 def test_without_a_seed_a_run_can_start_in_the_middle_too():
