@@ -51,7 +51,7 @@ def run_kerascnn(seconds: float) -> float:
 
 
 def run_keras(seconds: float) -> float:
-    """Keras' own layers on batches; they have no PCA colour, and with their elastic warping they did one a second."""
+    """Keras' own layers on batches; they have no PCA colour, and their elastic warping is left out, which is kind."""
     from keras import layers
 
     return time_layers(
@@ -131,7 +131,7 @@ def make_albumentations(warp: str, with_pca: bool) -> Callable[[np.ndarray], obj
 
 
 def make_torchvision() -> Callable[[np.ndarray], object]:
-    """torchvision's v2 on uint8 tensors; it has no PCA colour, and with its elastic warping it did twelve a second."""
+    """torchvision's v2 on uint8 tensors; it has no PCA colour, and its elastic warping is left out, which is kind."""
     import torch
     from torchvision.transforms import v2
 

@@ -40,7 +40,7 @@ class TrainingConfig:
     mirror: bool = True
     """Let the preset mirror pictures; the flag turns it off, for digits and other signs."""
     cache: str | None = None
-    """Keep decoded pictures from the second epoch on: memory, or a folder for them, which other runs use too."""
+    """Decode all pictures before the first epoch and keep them: memory, or a folder, which other runs use too."""
     patience: int | None = None
     """End a stage after so many epochs without a new best one."""
     balance_classes: bool = True

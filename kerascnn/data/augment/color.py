@@ -9,6 +9,7 @@ from rich.progress import track
 
 from kerascnn.data.augment.checks import check_between, check_share
 from kerascnn.data.augment.steps import Color
+from kerascnn.data.sources.source import Split
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601: what R, G and B add to how bright a colour looks
 IDENTITY = np.eye(3, dtype=np.float32)
@@ -98,7 +99,7 @@ def pca_color(deviation: float = 0.1, statistics: ColorStatistics = IMAGENET) ->
     if covariance.shape != (3, 3) or not np.allclose(covariance, covariance.T):
         raise ValueError(f"The covariance must be (3, 3) and symmetric. Received: {statistics.covariance}.")
     eigenvalues, eigenvectors = np.linalg.eigh(covariance)
-    eigenvectors = eigenvectors * np.sign(eigenvectors.sum(axis=0))  # either sign is an answer: the same everywhere
+    eigenvectors = np.where(eigenvectors.sum(axis=0) < 0, -eigenvectors, eigenvectors)  # either sign is an answer
     components = (255 * eigenvectors * eigenvalues).astype(np.float32)
 
     def make(numbers: tf.Tensor) -> tf.Tensor:
@@ -107,11 +108,11 @@ def pca_color(deviation: float = 0.1, statistics: ColorStatistics = IMAGENET) ->
     return Color(3, make)
 
 
-def measure_colors(split) -> ColorStatistics:
+def measure_colors(split: Split) -> ColorStatistics:
     """Measure how the colours of a data set spread, in one pass that holds few pictures at a time.
 
     Args:
-        split: of a source, `kerascnn.data.Split`; every pixel of every picture counts the same.
+        split: of a source; every pixel of every picture counts the same.
 
     Raises:
         ValueError: for an empty split.

@@ -116,9 +116,13 @@ def recolor(image: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
     Returns:
         The same shape and type, rounded for uint8, within 0..255.
     """
-    size = [side or tf.shape(image)[axis] for axis, side in enumerate(image.shape[:2])]
-    recolored = _by_size(size, lambda: _recolor_small(image, color), lambda: _call(_transform, image, color))
+    recolored = _by_size(size_of(image), lambda: _recolor_small(image, color), lambda: _call(_transform, image, color))
     return tf.ensure_shape(recolored, image.shape)
+
+
+def size_of(image: tf.Tensor) -> list[int | tf.Tensor]:
+    """Give height and width of a picture, as numbers where the graph knows them."""
+    return [side or tf.shape(image)[axis] for axis, side in enumerate(image.shape[:2])]
 
 
 def _recolor_small(image: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
@@ -243,26 +247,42 @@ def _static(size: Sequence[int | tf.Tensor]) -> tuple[int | None, ...]:
     return tuple(tf.get_static_value(side) for side in size)
 
 
-def _warp_affine(image, matrix, size, color=None, *, interpolation, border):
+def _warp_affine(
+    image: np.ndarray,
+    matrix: np.ndarray,
+    size: np.ndarray,
+    color: np.ndarray | None = None,
+    *,
+    interpolation: int,
+    border: dict[str, float | tuple[float, ...]],
+) -> np.ndarray:
     _check_side(image)
     flags = interpolation | cv2.WARP_INVERSE_MAP
     return _transform(cv2.warpAffine(image, matrix[:2], size[::-1].tolist(), flags=flags, **border), color)
 
 
-def _remap(image, map_x, map_y, color=None, *, interpolation, border):
+def _remap(
+    image: np.ndarray,
+    map_x: np.ndarray,
+    map_y: np.ndarray,
+    color: np.ndarray | None = None,
+    *,
+    interpolation: int,
+    border: dict[str, float | tuple[float, ...]],
+) -> np.ndarray:
     _check_side(image)
     # In fixed point first: together that takes two thirds of the time.
     fixed = cv2.convertMaps(map_x, map_y, cv2.CV_16SC2, nninterpolation=interpolation == cv2.INTER_NEAREST)
     return _transform(cv2.remap(image, *fixed, interpolation, **border), color)
 
 
-def _transform(image, color):
+def _transform(image: np.ndarray, color: np.ndarray | None) -> np.ndarray:
     if color is None or (color == np.eye(4)).all():
         return image
     recolored = cv2.transform(image, color[:3])
     return recolored if image.dtype == np.uint8 else np.clip(recolored, 0, 255)
 
 
-def _check_side(image):
+def _check_side(image: np.ndarray) -> None:
     if max(image.shape[:2]) > MAX_SIDE:
         raise ValueError(f"A picture to augment may have {MAX_SIDE} pixels a side. Received {image.shape[:2]}.")

@@ -21,6 +21,7 @@ from kerascnn.data.augment.sampling import (
     recolor,
     sample_mask,
     sample_picture,
+    size_of,
     stretch,
 )
 from kerascnn.data.augment.transform import Transform, merge, opaque
@@ -243,7 +244,4 @@ def _move(
 
 
 def _size(image: tf.Tensor | Encoded) -> list[int | tf.Tensor]:
-    """Give height and width, as numbers where the graph knows them."""
-    if isinstance(image, Encoded):
-        return tf.unstack(image.size)
-    return [side or tf.shape(image)[axis] for axis, side in enumerate(image.shape[:2])]
+    return tf.unstack(image.size) if isinstance(image, Encoded) else size_of(image)

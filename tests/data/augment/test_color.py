@@ -166,3 +166,11 @@ def test_half_of_the_shifts_are_darker():
 def test_what_is_out_of_range_is_refused(make, name):
     with pytest.raises(ValueError, match=name):
         make()
+
+
+def test_no_component_is_lost_when_its_vector_sums_to_zero():
+    # Red and green change against each other: the one component is (1, -1, 0), and its sum is 0.
+    covariance = 255.0**2 * np.array([[0.2, -0.2, 0], [-0.2, 0.2, 0], [0, 0, 0]])
+    step = pca_color(1.0, ColorStatistics(np.full(3, 128.0), covariance))
+    offset = step.make(tf.constant([0.9, 0.9, 0.9])).numpy()[:3, 3]
+    assert abs(offset[0]) > 50 and np.isclose(offset[0], -offset[1], atol=0.01) and abs(offset[2]) < 0.01
