@@ -31,8 +31,8 @@ from kerascnn.export import (
     tflite_name,
     write_exports,
 )
+from kerascnn.files import write_file
 from kerascnn.report import MAX_MISTAKES, Mistake, leading_split, read_card, write_card, write_html
-from kerascnn.report.card import write_whole
 from kerascnn.tasks import Task, load_task
 from kerascnn.training import History
 
@@ -157,7 +157,7 @@ def export_run(
             "exported": {"command": command, "created": _now(), "data": describe_source(source)},
             "seconds": card.get("seconds", round(time.monotonic() - started, 1)),
         }
-        write_whole(folder / HISTORY_FILE, _to_csv(history.rows))
+        write_file(folder / HISTORY_FILE, _to_csv(history.rows))
         if (Path(run) / HEADLESS_FILE).exists():
             headless(task.model).save_weights(folder / HEADLESS_FILE)
         _write_report(folder, task, source, history, card, answers)
@@ -167,7 +167,7 @@ def export_run(
 def _write_trained(folder: Path, task: Task, history: History, card: Mapping[str, Any]) -> None:
     """Write what was trained, before anything that may fail: it is enough for `export_run` to go on from."""
     save_keras(task, folder / MODEL_FILE)
-    write_whole(folder / HISTORY_FILE, _to_csv(history.rows))
+    write_file(folder / HISTORY_FILE, _to_csv(history.rows))
     write_card(folder, card)
 
 

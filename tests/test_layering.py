@@ -11,6 +11,7 @@ PACKAGE = ROOT / "kerascnn"
 # What each part may import of the others; a part is a folder or a file of kerascnn/, and `a.b` allows that file only.
 ALLOWED = {
     "results": set(),
+    "files": set(),
     "ops": set(),
     "layers": {"ops"},
     "losses": {"ops"},
@@ -20,9 +21,9 @@ ALLOWED = {
     "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results"},
     "training": {"architectures.strides", "tasks.task", "results"},
     "export": {"tasks.task", "results"},
-    "report": {"results"},
+    "report": {"results", "files"},
     # Where all parts meet: nothing but the public names may import it.
-    "runs": {"architectures", "data", "export", "report", "tasks", "training", "results", "metrics"},
+    "runs": {"architectures", "data", "export", "report", "tasks", "training", "results", "metrics", "files"},
     "__init__": {"architectures", "data", "export", "ops", "report", "results", "runs", "tasks", "training"},
 }
 # Packages that only these parts may import: everything else runs on every backend of Keras, or without a converter.

@@ -5,12 +5,13 @@ This file knows how a card is stored, not what it says: the pipelines fill it, `
 
 import json
 import math
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from kerascnn.files import write_file
 
 CARD_NAME = "card.json"
 
@@ -33,7 +34,7 @@ def write_card(folder: str | Path, card: Mapping[str, Any]) -> Path:
         FileNotFoundError: the folder does not exist.
     """
     text = json.dumps(_plain(card, "card"), indent=2, ensure_ascii=False, allow_nan=False)
-    return write_whole(Path(folder) / CARD_NAME, text + "\n")
+    return write_file(Path(folder) / CARD_NAME, text + "\n")
 
 
 def read_card(folder: str | Path) -> dict[str, Any]:
@@ -67,31 +68,6 @@ def read_card(folder: str | Path) -> dict[str, Any]:
             "training again."
         )
     return card
-
-
-def write_whole(path: Path, text: str) -> Path:
-    """Write a text file whole or not at all: into a temporary sibling, which then takes the file's name.
-
-    Args:
-        path: the file; one that exists is replaced. Its folder must exist.
-        text: the contents. File names that are not valid Unicode are written as escapes such as `\\udcff`, in JSON and
-            HTML alike, rather than refused.
-
-    Returns:
-        `path`.
-
-    Raises:
-        FileNotFoundError: the folder does not exist.
-    """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"The folder '{path.parent}' does not exist. Create it before writing {path.name}.")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        temporary.write_bytes(text.encode("utf-8", errors="backslashreplace"))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
 
 
 def _plain(value: Any, key: str) -> Any:

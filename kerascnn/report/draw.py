@@ -3,13 +3,15 @@
 Pictures are uint8 arrays (H, W, 3), RGB. Every function returns a new one and leaves its input as it was.
 """
 
-import os
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from kerascnn.files import write_file
 
 Color = tuple[int, int, int]
 
@@ -80,15 +82,10 @@ def write_picture(path: str | Path, picture: np.ndarray, *, colors: int | None =
         raise ValueError(f"colors must lie in 2..256. Received: colors={colors}.")
     image = Image.fromarray(picture)
     image = image if colors is None else image.quantize(colors)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        image.save(temporary, format="PNG", optimize=colors is not None)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    image.save(content, format="PNG", optimize=colors is not None)
+    return write_file(path, content.getvalue())
 
 
 def thumbnail(picture: np.ndarray, size: int) -> np.ndarray:

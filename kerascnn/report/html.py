@@ -18,8 +18,8 @@ from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from PIL import Image
 
+from kerascnn.files import write_file
 from kerascnn.report import units
-from kerascnn.report.card import write_whole
 from kerascnn.report.draw import check_picture, thumbnail
 from kerascnn.report.plots import plot_confusion, plot_history
 
@@ -97,7 +97,7 @@ def write_html(
         set_aside=_by_reason(card["data"].get("set_aside", [])),
         per_class=_pictures_per_class(card["data"]["splits"], card["classes"]),
     )
-    return write_whole(Path(folder) / REPORT_NAME, text)
+    return write_file(Path(folder) / REPORT_NAME, text)
 
 
 def leading_split(measured: Collection[str]) -> str:
