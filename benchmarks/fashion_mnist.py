@@ -33,10 +33,10 @@ from kerascnn.architectures import build
 
 SCRIPT = Path(__file__).parents[1] / "pipelines" / "train_from_scratch.py"
 SIDES = {"lenet5": 32, "resnet20": 28}
-# LeNet-5's steps are short, and it is trained for longer.
+SHARED = ("--augment", "small", "--optimizer", "sgd", "--weight-decay", "5e-3")
 SETTINGS = {
-    "lenet5": ("--epochs", "20", "--learning-rate", "2e-3"),
-    "resnet20": ("--epochs", "12", "--optimizer", "sgd", "--learning-rate", "0.1", "--weight-decay", "1e-2"),
+    "lenet5": ("--epochs", "30"),
+    "resnet20": ("--epochs", "24"),
 }
 BATCH_SIZE = 128
 PEERS: dict[str, tuple[str, ...]] = {"pytorch": (), "pytorch_channels_last": ("--channels-last",)}
@@ -88,7 +88,8 @@ def train(name: str, data: Path, seed: int) -> dict[str, Any]:
         run = Path(folder) / name
         command = (
             sys.executable, SCRIPT, "--data", f"fashion_mnist:{data}", "--architecture", name, "--image-size", side,
-            side, "--batch-size", BATCH_SIZE, "--seed", seed, "--output", run, "--keep-over-budget", *SETTINGS[name],
+            side, "--batch-size", BATCH_SIZE, "--seed", seed, "--output", run, "--keep-over-budget", *SHARED,
+            *SETTINGS[name],
         )  # fmt: skip
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)

@@ -39,7 +39,7 @@ class Config:
     data: str = "scenes"
     """Whose training pictures to show, as finetune.py takes it."""
     augment: str = "standard"
-    """A preset: none, light, standard, strong, detection, segmentation or faces; or all."""
+    """A preset: none, light, small, standard, strong, detection, segmentation or faces; or all."""
     mirror: bool = True
     """Let the preset mirror pictures; the flag turns it off, for digits and other signs."""
     output: Path = Path("preview.png")

@@ -64,5 +64,5 @@ def test_the_swap_of_faces_is_that_of_the_mirror():
 
 
 def test_an_unknown_name_is_refused_with_those_there_are():
-    with pytest.raises(ValueError, match=r"none, mirror, light, standard, .*faces.*'heavy'"):
+    with pytest.raises(ValueError, match=r"none, mirror, light, small, standard, .*faces.*'heavy'"):
         preset("heavy")
