@@ -36,7 +36,7 @@ class TrainingConfig:
     dropout: float | None = None
     """Share of the features that is dropped in training. By default what the network's paper drops."""
     augment: str = "mirror"
-    """How pictures are changed at random in training: none, mirror, small, light, standard or strong. See preview.py."""
+    """How pictures change at random in training: none, mirror, small, light, standard or strong; see preview.py."""
     mirror: bool = True
     """Let the preset mirror pictures; the flag turns it off, for digits and other signs."""
     cache: str | None = None
