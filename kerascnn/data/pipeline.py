@@ -11,8 +11,9 @@ from typing import Protocol
 import tensorflow as tf
 
 from kerascnn.data.augment import Augmentation, Fill, Sample, compose, preset
+from kerascnn.data.batches import Batches
 from kerascnn.data.cache import cached
-from kerascnn.data.order import Order, batches_in_order
+from kerascnn.data.order import Order
 from kerascnn.data.resize import resize_sample
 from kerascnn.data.sources.source import Split
 
@@ -37,7 +38,7 @@ def pipeline(
     first_step: int = 0,
     shard: tuple[int, int] = (0, 1),
     fill: Fill | None = None,
-) -> tf.data.Dataset:
+) -> Batches:
     """Make the batches that `model.fit`, `evaluate` and `predict` take.
 
     Args:
@@ -57,10 +58,11 @@ def pipeline(
         fill: what lies outside a picture that was moved, see `kerascnn.data.compose`.
 
     Returns:
-        A finite data set of (images, targets): images (B, height, width, 3) uint8, stretched to the task's size, as a
-        phone's client stretches them. An epoch is one complete pass; looking at the first batch does not use it up,
-        unless there is only one. Targets of different number, such as boxes, are padded with -1. Photos at least four
-        times as large as the input are decoded smaller where they are augmented.
+        A finite `tf.data.Dataset` of (images, targets); its `starting_at` gives it again from another step on. Images
+        are (B, height, width, 3) uint8, stretched to the task's size, as a phone's client does. An epoch is a complete
+        pass; looking at the first batch does not use it up, unless there is only one. Targets of different
+        number, such as boxes, are padded with -1. Photos at least four times as large as the input are decoded smaller
+        where they are augmented.
 
     Raises:
         ValueError: for an empty split, a batch size below 1, augmentations without a seed, an unknown preset, a
@@ -88,7 +90,7 @@ def pipeline(
             sample = resize_sample(split.read(index), task.image_size)
         return sample["image"], task.targets(sample)
 
-    return batches_in_order(order, prepare)
+    return Batches(prepare, order)
 
 
 def _fold(seed: int, *numbers: tf.Tensor) -> tf.Tensor:

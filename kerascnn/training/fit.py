@@ -2,40 +2,24 @@
 
 import hashlib
 import logging
-import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from contextlib import contextmanager, nullcontext
+from dataclasses import asdict
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerascnn.architectures.strides import layers_below
 from kerascnn.tasks.task import Task
+from kerascnn.training.callbacks import Checkpointer, Recorder
+from kerascnn.training.checkpoint import Checkpoint
+from kerascnn.training.interruption import StopRequest, stop_on_signals
+from kerascnn.training.progress import Best, History, Progress
 from kerascnn.training.schedules import make_optimizer
 from kerascnn.training.stages import Stage, freeze
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class History:
-    """What happened in a run.
-
-    Attributes:
-        rows: one dict an epoch: stage, epoch (from 1 over the whole run), learning_rate at its end, and every metric
-            that Keras logs, those of the validation data with `val_` before them.
-        stages: one dict a stage: its settings, the epochs that ran, the numbers of trained and frozen parameters.
-        best_epoch: the epoch whose weights the model has now; 0 is what it started from.
-        interrupted: whether Ctrl-C ended the run.
-    """
-
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    stages: list[dict[str, Any]] = field(default_factory=list)
-    best_epoch: int = 0
-    interrupted: bool = False
 
 
 def fit(
@@ -45,6 +29,7 @@ def fit(
     stages: Sequence[Stage],
     *,
     class_weight: Mapping[int, float] | None = None,
+    checkpoint: Checkpoint | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: str | int = "auto",
 ) -> History:
@@ -52,26 +37,33 @@ def fit(
 
     Each stage freezes, compiles (Keras needs it), trains and is checked: a frozen weight or statistic that moved is an
     error. The best epoch over all stages is that with the highest `task.monitor` on the validation data, the lower
-    loss deciding a tie, and each stage goes on from the best before it. Ctrl-C ends the run as a finished one: the
-    best weights so far are kept. In the end, after an error too, each layer is as trainable as it was before; as
-    always in Keras, that takes effect with the next `compile`.
+    loss deciding a tie, and each stage goes on from the best before it. In the end, after an error too, each layer is
+    as trainable as it was before; as always in Keras, that takes effect with the next `compile`.
+
+    Without a checkpoint, Ctrl-C ends the run as a finished one: the best weights so far are kept. With one, Ctrl-C and
+    SIGTERM store the place of the run and stop it between two steps, and the same call with `resume` goes on from that
+    step; so it does from the last checkpoint after the process was killed. On a CPU, the run then ends with the same
+    weights and the same history, bit by bit, as one that was never stopped.
 
     Args:
         task: whose model is trained.
         train: batches of (pictures, targets) that know their number, in the order to train in, for example of
-            `kerascnn.data.pipeline`.
+            `kerascnn.data.pipeline`, which a checkpoint needs.
         valid: such batches to choose the best epoch on.
         stages: for example of `transfer` or `from_scratch`.
         class_weight: weight of each class in the loss, as Keras takes it.
-        callbacks: further Keras callbacks.
+        checkpoint: where the place of the run is kept.
+        callbacks: further Keras callbacks. What they remember is not in the checkpoint.
         verbose: as Keras takes it; `auto` shows bars on a terminal and in a notebook, elsewhere a line an epoch.
 
     Returns:
         The history. No absolute times are in it: the same seed gives the same history.
 
     Raises:
-        ValueError: for no stages, a stage that the model does not have, or data without a batch or of unknown length.
+        ValueError: for no stages, a stage that the model does not have, data without a batch or of unknown length, or
+            a checkpoint with data that cannot start at any step, or of a run with other settings.
         RuntimeError: if a frozen layer moved, or the loss is no longer finite. The model has its best weights then.
+        RunInterrupted: a KeyboardInterrupt, after a signal, with a checkpoint.
     """
     if not stages:
         raise ValueError("fit needs at least one stage.")
@@ -79,26 +71,121 @@ def fit(
         layers_below(task.training_model, stage.trainable)
     for name, batches in (("train", train), ("valid", valid)):
         _check_batches(name, batches)
-    history, best = History(), _Best(task.training_model.get_weights())
     options = {
-        "x": train,
         "validation_data": valid,
         "class_weight": None if class_weight is None else dict(class_weight),
         "shuffle": False,  # the batches come shuffled; with True, Keras warns that it cannot shuffle a tf.data.Dataset
         "verbose": _verbosity() if verbose == "auto" else verbose,
     }
-    with _trainable_restored(task.training_model):
-        for stage in stages:
+    run = _Run(task, train, stages, options, callbacks, checkpoint)
+    with _trainable_restored(task.training_model), stop_on_signals() if checkpoint else nullcontext() as request:
+        while run.progress.stage < len(stages):
             try:
-                _run(task, stage, history, best, options | {"callbacks": [*callbacks]})
+                run.train_stage(request)
             except KeyboardInterrupt:
-                history.interrupted = True
+                if checkpoint is not None:
+                    raise
+                run.progress.history.interrupted = True
                 logger.warning("Interrupted: going on with the weights of the best epoch so far.")
                 break
             finally:
-                task.training_model.set_weights(best.weights)
-                history.best_epoch = best.epoch
-    return history
+                run.take_best()
+            run.progress.next_stage()
+    run.take_best()
+    run.save()
+    return run.progress.history
+
+
+class _Run:
+    """One run: its data, its place, and what all its stages share."""
+
+    def __init__(
+        self,
+        task: Task,
+        train: Any,
+        stages: Sequence[Stage],
+        options: dict[str, Any],
+        callbacks: Sequence[keras.callbacks.Callback],
+        checkpoint: Checkpoint | None,
+    ) -> None:
+        self.task, self.train, self.stages, self.options, self.callbacks = task, train, stages, options, callbacks
+        self.model, self.steps = task.training_model, len(train)
+        self.progress, self.checkpoint, self.saved = Progress(Best(self.model.get_weights())), checkpoint, None
+        if checkpoint is not None:
+            self._open(checkpoint)
+
+    def _open(self, checkpoint: Checkpoint) -> None:
+        """Go to the place that a checkpoint says, if there is one."""
+        if not hasattr(self.train, "starting_at"):
+            raise ValueError(
+                "A checkpoint needs batches that can start at any step, as those of kerascnn.data.pipeline can. "
+                f"Received: train={self.train!r}."
+            )
+        self.facts = {
+            "architecture": self.task.architecture,
+            "parameters": self.model.count_params(),
+            "stages": [asdict(stage) for stage in self.stages],
+            "order": asdict(self.train.order),
+            "class_weight": self.options["class_weight"],
+        }
+        self.saved = checkpoint.load(self.facts)
+        if self.saved is not None:
+            self.progress = self.saved.progress
+            self.saved.restore("model", self.model.variables)
+            logger.info("Going on after %d epochs and %d steps.", len(self.progress.history.rows), self.progress.step)
+
+    def train_stage(self, request: StopRequest | None) -> None:
+        """Run a stage, or what is left of it."""
+        stage, progress = self.stages[self.progress.stage], self.progress
+        frozen = freeze(self.model, stage)
+        before = _fingerprint(frozen)
+        self.task.compile(make_optimizer(stage, self.steps))
+        logger.info("Stage %s: up to %d epochs, %s trains.", stage.name, stage.epochs, stage.trainable)
+        callbacks = [Recorder(progress, stage, self.task.monitor, self.model), *self.callbacks]
+        if self.checkpoint is not None:
+            callbacks.append(Checkpointer(self.checkpoint, progress, self.model, self.facts, request, self.saved))
+            self.saved = None
+        try:
+            if progress.step:
+                self.model.evaluate(self.options["validation_data"], steps=1, verbose=0)  # Keras makes its metrics late
+                rest = self._batches().take(self.steps - progress.step)
+                self._fit(rest, progress.epochs_run + 1, callbacks)
+            if not progress.ends(stage):
+                self._fit(self._batches(), stage.epochs, callbacks)
+        finally:
+            progress.history.stages.append(
+                asdict(stage)
+                | {
+                    "epochs_run": progress.epochs_run,
+                    "trained_parameters": _count(self.model.trainable_weights),
+                    "frozen_parameters": _count(self.model.non_trainable_weights),
+                }
+            )
+        if _fingerprint(frozen) != before:
+            raise RuntimeError(
+                f"A layer that the stage {stage.name} had frozen has moved: its result cannot be trusted."
+            )
+
+    def take_best(self) -> None:
+        """Give the model the weights of the best epoch so far."""
+        self.model.set_weights(self.progress.best.weights)
+        self.progress.history.best_epoch = self.progress.best.epoch
+
+    def save(self) -> None:
+        """Store that all stages have run: what remains to be done is not training."""
+        if self.checkpoint is not None:
+            self.checkpoint.save(self.progress, {"model": self.model.variables}, self.facts)
+
+    def _batches(self) -> Any:
+        """Give the training data from the next step on."""
+        if self.checkpoint is None:
+            return self.train
+        done = len(self.progress.history.rows) * self.steps + self.progress.step
+        return self.train.starting_at(self.train.order.first_step + done)
+
+    def _fit(self, batches: Any, epochs: int, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+        options = {"initial_epoch": self.progress.epochs_run, "epochs": epochs, "callbacks": [*callbacks]}
+        self.model.fit(batches, **self.options | options)
 
 
 @contextmanager
@@ -134,69 +221,6 @@ def _check_batches(name: str, batches: Any) -> None:
         ) from error
     if not count:
         raise ValueError(f"{name} has no batch. Received: {name}={batches!r}.")
-
-
-def _run(task: Task, stage: Stage, history: History, best: "_Best", options: dict[str, Any]) -> None:
-    """Run one stage; `options` are those of `model.fit` that all stages share."""
-    frozen = freeze(task.training_model, stage)
-    before = _fingerprint(frozen)
-    task.compile(make_optimizer(stage, steps_per_epoch=len(options["x"])))
-    recorder = _Recorder(stage, task.monitor, history, best)
-    logger.info("Stage %s: up to %d epochs, %s trains.", stage.name, stage.epochs, stage.trainable)
-    callbacks = [recorder, keras.callbacks.TerminateOnNaN(), *options["callbacks"]]
-    try:
-        task.training_model.fit(**options | {"epochs": stage.epochs, "callbacks": callbacks})
-    finally:
-        history.stages.append(
-            asdict(stage)
-            | {
-                "epochs_run": recorder.epochs_run,
-                "trained_parameters": _count(task.training_model.trainable_weights),
-                "frozen_parameters": _count(task.training_model.non_trainable_weights),
-            }
-        )
-    if _fingerprint(frozen) != before:
-        raise RuntimeError(f"A layer that the stage {stage.name} had frozen has moved: its result cannot be trusted.")
-    if recorder.diverged:
-        raise RuntimeError(
-            f"The loss was not finite in epoch {len(history.rows)}, of the stage {stage.name}. Lower its learning rate "
-            f"of {stage.learning_rate}, or look for values in the data that are not finite. "
-            f"The model has the weights of epoch {best.epoch}."
-        )
-
-
-class _Best:
-    """The weights of the best epoch so far, or those of the start."""
-
-    def __init__(self, weights: list[np.ndarray]) -> None:
-        self.rank, self.epoch, self.weights = (-math.inf, -math.inf), 0, weights
-
-    def offer(self, score: float, loss: float, epoch: int, model: keras.Model) -> bool:
-        # Weights that are not numbers still get an accuracy, that of always answering the first class.
-        if not math.isfinite(loss) or (score, -loss) <= self.rank:
-            return False
-        self.rank, self.epoch, self.weights = (score, -loss), epoch, model.get_weights()
-        return True
-
-
-class _Recorder(keras.callbacks.Callback):
-    """Writes a row an epoch, offers its weights as the best, and ends the stage when patience runs out."""
-
-    def __init__(self, stage: Stage, monitor: str, history: History, best: _Best) -> None:
-        super().__init__()
-        self.stage, self.monitor, self.history, self.best = stage, monitor, history, best
-        self.epochs_run, self.waited, self.diverged = 0, 0, False
-
-    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
-        row = {"stage": self.stage.name, "epoch": len(self.history.rows) + 1, "learning_rate": rate}
-        self.history.rows.append(row | {key: float(value) for key, value in (logs or {}).items()})
-        self.epochs_run += 1
-        self.diverged = not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"]))
-        improved = self.best.offer(logs[f"val_{self.monitor}"], logs["val_loss"], row["epoch"], self.model)
-        self.waited = 0 if improved else self.waited + 1
-        if self.diverged or (self.stage.patience is not None and self.waited >= self.stage.patience):
-            self.model.stop_training = True
 
 
 def _fingerprint(layers: Sequence[keras.layers.Layer]) -> str:

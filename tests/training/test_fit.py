@@ -222,7 +222,7 @@ def test_same_seed_gives_the_same_history(task):
 
 def test_loss_that_is_not_finite_is_an_error_that_leaves_the_best_weights(task):
     best = []
-    with pytest.raises(RuntimeError, match=r"not finite in epoch 2, of the stage all.*weights of epoch 1"):
+    with pytest.raises(RuntimeError, match=r"not finite in epoch 2, step 2, of the stage all.*weights of epoch 1"):
         run(
             task,
             Stage("head", 1, 0.01),

@@ -1,0 +1,114 @@
+"""What happens between two steps, and between two epochs, of a stage."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from kerascnn.training.checkpoint import Checkpoint, Saved
+from kerascnn.training.interruption import RunInterrupted, StopRequest
+from kerascnn.training.progress import Progress
+from kerascnn.training.stages import Stage
+
+
+class Recorder(keras.callbacks.Callback):
+    """Counts steps, writes a row an epoch, keeps the best weights, and ends the stage when patience runs out.
+
+    Args:
+        progress: is brought up to date.
+        stage: that runs.
+        monitor: name of the metric whose highest value on the validation data is the best epoch.
+        whole: the model whose weights are kept; the one in training may be a part of it.
+    """
+
+    def __init__(self, progress: Progress, stage: Stage, monitor: str, whole: keras.Model) -> None:
+        super().__init__()
+        self.progress, self.stage, self.monitor, self.whole = progress, stage, monitor, whole
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Note how much of the epoch ran before it was interrupted."""
+        self.before = self.progress.step
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Count the step, and refuse a loss that is not finite."""
+        self.progress.step = self.before + batch + 1
+        if not math.isfinite(logs["loss"]):
+            raise RuntimeError(self._diverged("loss", f", step {self.progress.step}"))
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Write the row, and look whether the stage ends."""
+        if not math.isfinite(logs["val_loss"]):
+            raise RuntimeError(self._diverged("validation loss", ""))
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row = {"stage": self.stage.name, "learning_rate": rate} | {key: float(value) for key, value in logs.items()}
+        self.progress.end_epoch(row, logs[f"val_{self.monitor}"], logs["val_loss"], self.whole.get_weights)
+        if self.progress.ends(self.stage):
+            self.model.stop_training = True
+
+    def _diverged(self, what: str, where: str) -> str:
+        return (
+            f"The {what} was not finite in epoch {len(self.progress.history.rows) + 1}{where}, of the stage "
+            f"{self.stage.name}. Lower its learning rate of {self.stage.learning_rate}, or look for values in the data "
+            f"that are not finite. The model has the weights of epoch {self.progress.best.epoch}."
+        )
+
+
+class Checkpointer(keras.callbacks.Callback):
+    """Goes on from a checkpoint, writes new ones, and stops between two steps when a signal asked for it.
+
+    Args:
+        checkpoint: where to.
+        progress: the place of the run; a `Recorder` that stands before keeps it up to date.
+        whole: the model whose variables are stored; the one in training may be a part of it.
+        facts: what must be the same when the run goes on.
+        request: whether to stop.
+        saved: what to go on from, if the stage was interrupted.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        progress: Progress,
+        whole: keras.Model,
+        facts: Mapping[str, Any],
+        request: StopRequest,
+        saved: Saved | None,
+    ) -> None:
+        super().__init__()
+        self.checkpoint, self.progress, self.whole, self.facts = checkpoint, progress, whole, facts
+        self.request, self.saved = request, saved
+
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Restore the optimiser."""
+        if self.saved is not None:
+            self.model.optimizer.build(self.model.trainable_variables)
+            self.saved.restore("optimizer", self.model.optimizer.variables)
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Restore the metrics of an epoch that was interrupted."""
+        # The loss and the metrics of an epoch are means over its batches, those before the interruption included.
+        if self.saved is not None and self.progress.step:
+            self.saved.restore("metrics", self.model.metrics_variables)
+        self.saved = None
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Save if it is time, unless the validation of the epoch comes first."""
+        if batch + 1 < self.params["steps"]:  # the last step of an epoch is followed by its validation
+            self._save_if_due()
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Save if it is time."""
+        self._save_if_due()
+
+    def _save_if_due(self) -> None:
+        if not (self.checkpoint.step_is_due() or self.request.signal):
+            return
+        model = self.model  # on JAX, this brings what was trained back into the variables
+        variables = {"optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
+        self.checkpoint.save(self.progress, {"model": self.whole.variables, **variables}, self.facts)
+        if self.request.signal:
+            raise RunInterrupted(
+                f"Stopped by {self.request.signal} after {len(self.progress.history.rows)} epochs and "
+                f"{self.progress.step} steps. {self.checkpoint.folder} holds what is needed to resume the run."
+            )
