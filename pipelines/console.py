@@ -3,6 +3,7 @@
 import logging
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from rich.table import Table
 
 from kerascnn.export import PRECISIONS
 from kerascnn.results import Classification
+from kerascnn.training import RunInterrupted
 
 Config = TypeVar("Config")
 
@@ -34,7 +36,8 @@ def run_script(main: Callable[[Config], int], config_class: type[Config], descri
         description: the script's docstring, which --help shows.
 
     Returns:
-        The exit status: that of `main`, 2 for input that cannot be used, 1 for a run that failed, 130 for Ctrl-C.
+        The exit status: that of `main`, 2 for input that cannot be used, 1 for a run that failed, and for one that a
+        signal stopped 128 and its number, which is 130 for Ctrl-C.
     """
     config = tyro.cli(config_class, description=description, config=(tyro.conf.FlagCreatePairsOff,))
     handler = RichHandler(console=Console(stderr=True), show_time=False, show_path=False, show_level=False)
@@ -51,6 +54,11 @@ def run_script(main: Callable[[Config], int], config_class: type[Config], descri
     except RuntimeError as error:
         _print_error(f"Failed: {error}")
         return 1
+    except RunInterrupted as interruption:
+        _print_error(
+            f"{interruption} The same command with --resume goes on, with --resume --finish it exports what is there."
+        )
+        return 128 + signal.Signals[interruption.signal]
     except KeyboardInterrupt:
         _print_error("Interrupted.")
         return 130

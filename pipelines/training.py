@@ -15,7 +15,7 @@ from kerascnn.data import open_source, pipeline, preset
 from kerascnn.export import check_output
 from kerascnn.runs import RunFacts, write_run
 from kerascnn.tasks import classification
-from kerascnn.training import Stage, fit
+from kerascnn.training import Checkpoint, Stage, fit
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,12 @@ class TrainingConfig:
     """Write exported files that miss their accuracy budget too."""
     overwrite: bool = False
     """Replace the run folder if it is there."""
+    resume: bool = False
+    """Go on with a run that was stopped or killed, from the step it came to; without one, start."""
+    finish: bool = False
+    """With --resume: train no further, and export the best epoch so far."""
+    checkpoint_seconds: float = 60.0
+    """So often what a killed run goes on from is written, to a folder beside the output."""
     smoke: bool = False
     """A run of a minute or so on the embedded data, to see that everything works; its answers are worthless."""
 
@@ -86,6 +92,13 @@ def train(
     augment = preset(config.augment, config.mirror)
     set_random_seed(config.seed)
     source = open_source(config.data, seed=config.seed)
+    checkpoint = Checkpoint(
+        output.with_name(f"{output.name}.checkpoints"),
+        resume=config.resume,
+        finish=config.finish,
+        every_seconds=config.checkpoint_seconds,
+        settings={"data": source.fingerprint, "weights": weights, "augment": config.augment, "mirror": config.mirror},
+    )
     task = classification(architecture, source.classes, image_size=image_size, weights=weights, **options)
     reading: dict[str, Any] = {"batch_size": config.batch_size, "cache": config.cache}
     history = fit(
@@ -94,9 +107,8 @@ def train(
         pipeline(source.valid, task, **reading),
         stages,
         class_weight=source.train.class_weights() if config.balance_classes else None,
+        checkpoint=checkpoint,
     )
-    if not history.best_epoch:  # interrupted before the first epoch ended: there is nothing to export
-        raise KeyboardInterrupt
     logger.info("Exporting to %s.", output)
     settings = dataclasses.asdict(config) | {
         "output": str(output),
@@ -114,6 +126,7 @@ def train(
         overwrite=config.overwrite,
         keep_over_budget=config.keep_over_budget,
     )
+    checkpoint.remove()
     return print_exports(output, card, config.keep_over_budget)
 
 
@@ -131,5 +144,6 @@ def make_small(config: Config, name: str, **settings: Any) -> Config:
         output=config.output or Path("saved_models") / name,
         keep_over_budget=True,  # so little training leaves the network undecided, and rounding decides for it
         overwrite=config.overwrite or config.output is None,
+        resume=config.resume or config.output is None,
         **settings,
     )

@@ -110,5 +110,6 @@ class Checkpointer(keras.callbacks.Callback):
         if self.request.signal:
             raise RunInterrupted(
                 f"Stopped by {self.request.signal} after {len(self.progress.history.rows)} epochs and "
-                f"{self.progress.step} steps. {self.checkpoint.folder} holds what is needed to resume the run."
+                f"{self.progress.step} steps. {self.checkpoint.folder} holds what is needed to resume the run.",
+                self.request.signal,
             )

@@ -41,6 +41,7 @@ class Checkpoint:
         resume: go on with the run in the folder, if one is there; otherwise there must be none.
         every_seconds: a checkpoint is written after the first step that ends so long after the last one.
         every_steps: or after so many steps; None leaves it to the seconds.
+        finish: with `resume`, train no further: the run ends with its best epoch so far.
         settings: what must be the same when the run goes on, beside what `fit` knows itself: names and plain values.
     """
 
@@ -48,6 +49,7 @@ class Checkpoint:
     resume: bool = False
     every_seconds: float = 60.0
     every_steps: int | None = None
+    finish: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -57,6 +59,8 @@ class Checkpoint:
                 "every_seconds must not be negative, and every_steps at least 1 or None. "
                 f"Received: every_seconds={self.every_seconds}, every_steps={self.every_steps}."
             )
+        if self.finish and not self.resume:
+            raise ValueError("finish goes with resume: there must be a run to finish.")
         self.folder = Path(self.folder)
         if not self.resume and _files(self.folder):
             raise FileExistsError(

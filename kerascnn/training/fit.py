@@ -52,7 +52,7 @@ def fit(
         valid: such batches to choose the best epoch on.
         stages: for example of `transfer` or `from_scratch`.
         class_weight: weight of each class in the loss, as Keras takes it.
-        checkpoint: where the place of the run is kept.
+        checkpoint: where the place of the run is kept, see `Checkpoint`.
         callbacks: further Keras callbacks. What they remember is not in the checkpoint.
         verbose: as Keras takes it; `auto` shows bars on a terminal and in a notebook, elsewhere a line an epoch.
 
@@ -61,7 +61,8 @@ def fit(
 
     Raises:
         ValueError: for no stages, a stage that the model does not have, data without a batch or of unknown length, or
-            a checkpoint with data that cannot start at any step, or of a run with other settings.
+            a checkpoint with data that cannot start at any step, of a run with other settings, or with nothing to
+            finish.
         RuntimeError: if a frozen layer moved, or the loss is no longer finite. The model has its best weights then.
         RunInterrupted: a KeyboardInterrupt, after a signal, with a checkpoint.
     """
@@ -129,10 +130,20 @@ class _Run:
             "class_weight": self.options["class_weight"],
         }
         self.saved = checkpoint.load(self.facts)
-        if self.saved is not None:
+        if checkpoint.finish:
+            self._finish(checkpoint)
+        elif self.saved is not None:
             self.progress = self.saved.progress
             self.saved.restore("model", self.model.variables)
             logger.info("Going on after %d epochs and %d steps.", len(self.progress.history.rows), self.progress.step)
+
+    def _finish(self, checkpoint: Checkpoint) -> None:
+        """Go to the end of a run that is broken off here."""
+        if self.saved is None or not self.saved.progress.best.epoch:
+            raise ValueError(f"{checkpoint.folder} holds no run with an epoch that ended: there is nothing to finish.")
+        self.progress = self.saved.progress
+        self.progress.history.interrupted |= self.progress.stage < len(self.stages)
+        self.progress.stage = len(self.stages)
 
     def train_stage(self, request: StopRequest | None) -> None:
         """Run a stage, or what is left of it."""

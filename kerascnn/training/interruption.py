@@ -11,7 +11,15 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class RunInterrupted(KeyboardInterrupt):
-    """A run was stopped by a signal, and its place is stored; the message says where."""
+    """A run was stopped by a signal, and its place is stored; the message says where.
+
+    Attributes:
+        signal: its name, such as `SIGTERM`.
+    """
+
+    def __init__(self, message: str, signal: str) -> None:
+        super().__init__(message)
+        self.signal = signal
 
 
 @dataclass

@@ -20,9 +20,14 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run(workplace: Path) -> Run:
+def environment(workplace: Path) -> dict[str, str]:
+    """The environment that the scripts are run in."""
+    return os.environ | {"TFDS_DATA_DIR": str(workplace / "tfds"), "COLUMNS": "200", "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+
+@pytest.fixture(scope="session")
+def run(workplace: Path, environment: dict[str, str]) -> Run:
     """Run a script with arguments: `run("finetune.py", "--smoke")`."""
-    environment = os.environ | {"TFDS_DATA_DIR": str(workplace / "tfds"), "COLUMNS": "200", "TF_CPP_MIN_LOG_LEVEL": "2"}
 
     def run(script: str, *arguments: str) -> subprocess.CompletedProcess:
         command = [sys.executable, str(PIPELINES / script), *map(str, arguments)]

@@ -60,6 +60,23 @@ def test_a_run_that_ended_is_not_trained_again(undisturbed, tmp_path):
     assert_same(run(tmp_path, resume=True, callbacks=[AtStep(1, kill)]), undisturbed)
 
 
+def test_a_run_can_be_broken_off_with_its_best_epoch(undisturbed, tmp_path):
+    with pytest.raises(Killed):
+        run(tmp_path, callbacks=[AtStep(8, kill)])
+    history, weights = run(tmp_path, resume=True, finish=True, callbacks=[AtStep(1, kill)])
+    assert history.rows == undisturbed[0].rows[:1] and history.best_epoch == 1 and history.interrupted
+    ended = run(stages=(Stage("head", 1, 0.05, warmup_epochs=0.5),))
+    for array, other in zip(weights, ended[1], strict=True):
+        np.testing.assert_array_equal(array, other)
+
+
+def test_nothing_to_finish_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match="nothing to finish"):
+        run(tmp_path, resume=True, finish=True)
+    with pytest.raises(ValueError, match="goes with resume"):
+        run(tmp_path, finish=True)
+
+
 def test_nothing_to_go_on_from_is_a_start(undisturbed, tmp_path):
     assert_same(run(tmp_path / "new", resume=True, every_steps=100), undisturbed)
 
