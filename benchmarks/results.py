@@ -17,12 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import keras
-import mediapipe as mp
 import numpy as np
 import tyro
-from mediapipe.tasks.python import BaseOptions
-from mediapipe.tasks.python.vision import ImageClassifier, ImageClassifierOptions
-from reporting import describe_machine
+from reporting import check_writable, describe_machine
 from rich.console import Console
 from rich.table import Table
 
@@ -53,6 +50,7 @@ def main(config: Config) -> None:
     data = os.environ.get("KERASCNN_DATA")
     if data is None:
         sys.exit("Set KERASCNN_DATA to a folder that holds hymenoptera/{train,val}/{ants,bees}.")
+    check_writable(config.json)
     seeds = config.seeds[:1] if config.quick else config.seeds
     with tempfile.TemporaryDirectory() as work:
         photos = Path(data) / "hymenoptera"
@@ -89,7 +87,7 @@ def measure(photos: Path, work: Path, seed: int, quick: bool) -> list[dict]:
             | {
                 "size": row["bytes"] / reference["bytes"],
                 "latency": row["latency_ms"] / reference["latency_ms"],
-                "mediapipe": float(np.mean(ours == theirs)),
+                "mediapipe": None if theirs is None else float(np.mean(ours == theirs)),
             }
         )
     return rows
@@ -114,8 +112,18 @@ def train_peer(photos: Path, seed: int, epochs: int) -> dict[str, float]:
     return {"seed": seed, "last": accuracies[-1], "best": max(accuracies)}
 
 
-def ask_mediapipe(path: Path, pictures: list[np.ndarray], classes: tuple[str, ...]) -> np.ndarray:
-    """Classify pictures of any size with MediaPipe's ImageClassifier, which does its own resizing: (N,) class ids."""
+def ask_mediapipe(path: Path, pictures: list[np.ndarray], classes: tuple[str, ...]) -> np.ndarray | None:
+    """Classify pictures of any size with MediaPipe's ImageClassifier, which does its own resizing: (N,) class ids.
+
+    None where MediaPipe is not installed.
+    """
+    try:
+        import mediapipe as mp
+        from mediapipe.tasks.python import BaseOptions
+        from mediapipe.tasks.python.vision import ImageClassifier, ImageClassifierOptions
+    except ImportError as error:
+        print(f"MediaPipe is left out: {error}")
+        return None
     options = ImageClassifierOptions(BaseOptions(model_asset_path=str(path)), max_results=1)
     with ImageClassifier.create_from_options(options) as classifier:
         answers = [classifier.classify(mp.Image(mp.ImageFormat.SRGB, picture)) for picture in pictures]
@@ -130,14 +138,19 @@ def print_table(rows: list[dict], peers: list[dict]) -> None:
         table.add_column(heading, no_wrap=True)
     for precision in PRECISIONS:
         of_file = [row for row in rows if row["file"] == precision]
-        values = {column: np.array([row[column] for row in of_file]) for column in COLUMNS}
-        table.add_row(precision, *(f"{value.mean():.3g} ± {value.std():.1g}" for value in values.values()))
+        table.add_row(precision, *(summarise([row[column] for row in of_file]) for column in COLUMNS))
     console = Console(width=120)
     console.print(table)
     for key in ("last", "best"):
-        values = np.array([peer[key] for peer in peers])
-        console.print(f"plain Keras, {key} epoch: accuracy {values.mean():.4f} ± {values.std():.2g}")
+        console.print(f"plain Keras, {key} epoch: accuracy {summarise([peer[key] for peer in peers])}")
     console.print(describe_machine())
+
+
+def summarise(values: list[float | None]) -> str:
+    """Give mean and standard deviation."""
+    if None in values:
+        return ""
+    return f"{np.mean(values):.3g} ± {np.std(values, ddof=len(values) > 1):.1g}"
 
 
 if __name__ == "__main__":

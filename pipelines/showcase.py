@@ -31,6 +31,7 @@ from kerascnn.data import (
 from kerascnn.data.augment import Augmentation, Mixing, Sample
 from kerascnn.data.augment.steps import Pixels, Step
 from kerascnn.data.resize import resize_sample
+from kerascnn.data.seeds import fold_seed
 
 BATCH = 32  # pictures
 WARM_UP = 4  # batches
@@ -51,12 +52,12 @@ class OfSample:
     def apply(self, samples: Sequence[Sample], seed: Sequence[int]) -> list[Sample]:
         """Augment samples, each with a seed of its own that follows from two numbers."""
         augment = compose(self.augment, size=self.size)
-        return [augment(sample, _fold(seed, number)) for number, sample in enumerate(samples)]
+        return [augment(sample, fold_seed(seed, number)) for number, sample in enumerate(samples)]
 
     def rate(self, sample: Sample, seconds: float) -> float:
         """Measure how many pictures a second are augmented, on all cores as in `pipeline`, for so many seconds."""
         augment = compose(self.augment, size=self.size)
-        pictures = _numbers().map(lambda number: augment(sample, _fold((0, 0), number))["image"], tf.data.AUTOTUNE)
+        pictures = _numbers().map(lambda number: augment(sample, fold_seed((0, 0), number))["image"], tf.data.AUTOTUNE)
         return _rate(pictures.batch(BATCH).prefetch(2), seconds)
 
 
@@ -75,13 +76,15 @@ class OfBatch:
     def apply(self, samples: Sequence[Sample], seed: Sequence[int]) -> list[Sample]:
         """Mix samples with one another; the seed is two numbers."""
         images = tf.stack([resize_sample(sample, self.size)["image"] for sample in samples])
-        return [{"image": image} for image in self.mixing(images, np.zeros(len(samples), np.int32), _fold(seed, 0))[0]]
+        return [
+            {"image": image} for image in self.mixing(images, np.zeros(len(samples), np.int32), fold_seed(seed, 0))[0]
+        ]
 
     def rate(self, sample: Sample, seconds: float) -> float:
         """Measure how many pictures a second are mixed, batch by batch as in `mix`, for so many seconds."""
         images = tf.stack([resize_sample(sample, self.size)["image"]] * BATCH)
         labels = np.zeros(BATCH, np.int32)
-        return _rate(_numbers().map(lambda number: self.mixing(images, labels, _fold((0, 0), number))[0]), seconds)
+        return _rate(_numbers().map(lambda number: self.mixing(images, labels, fold_seed((0, 0), number))[0]), seconds)
 
 
 def every_augmentation(size: tuple[int, int], annotated: bool) -> dict[str, OfSample | OfBatch]:
@@ -135,7 +138,3 @@ def _rate(batches: tf.data.Dataset, seconds: float) -> float:
             if time.perf_counter() - started >= seconds:
                 break
     return measured / (time.perf_counter() - started)
-
-
-def _fold(seed: Sequence[int], number: int | tf.Tensor) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(tf.constant(seed, tf.int64), number)

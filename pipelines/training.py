@@ -85,7 +85,7 @@ def train(
         headless_weights: see `kerascnn.runs.write_run`.
     """
     started = time.monotonic()
-    output = config.output or Path("saved_models") / Path(config.data.partition(":")[2] or config.data).resolve().name
+    output = config.output or Path("saved_models") / _run_name(config.data)
     check_output(output, overwrite=config.overwrite)
     options = options if config.dropout is None else options | {"dropout": config.dropout}
     check_options(architecture, options)
@@ -128,6 +128,14 @@ def train(
     )
     checkpoint.remove()
     return print_exports(output, card, config.keep_over_budget)
+
+
+def _run_name(data: str) -> str:
+    """Name a run after its data: the last folder of a path, the whole name of a data set."""
+    kind, _, rest = data.partition(":")
+    if kind == "tfds" or (not rest and data.partition("/")[0] == "scenes"):
+        return (rest or data).replace("/", "_")
+    return Path(rest or data).resolve().name
 
 
 def make_small(config: Config, name: str, **settings: Any) -> Config:

@@ -30,6 +30,8 @@ class Order:
             raise ValueError(f"shard must be (number, count), the number from 0. Received: shard={self.shard}.")
         if count > self.size:
             raise ValueError(f"{self.size} pictures cannot be shared by {count} machines: some would get none.")
+        if self.seed is not None and not 0 <= self.seed < 2**32:  # the permutation takes 32 bits of it
+            raise ValueError(f"seed must lie in 0..2^32 - 1. Received: seed={self.seed}.")
         if self.first_step < 0:
             raise ValueError(f"first_step must not be negative. Received: first_step={self.first_step}.")
 
@@ -96,6 +98,8 @@ def _batch(samples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
 
 def _counted(batches: tf.data.Dataset, progress: tf.Variable, steps: int) -> tf.data.Dataset:
     """Count a pass when its last batch is handed over, so that one that was broken off does not count.
+
+    What reads ahead of the training, as the map by which Keras weighs classes does, may have taken it already.
 
     Counting after the last batch would be too late, since Keras knows the number of batches and asks for no more;
     counting before the prefetch would be too early.

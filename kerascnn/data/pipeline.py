@@ -15,6 +15,7 @@ from kerascnn.data.batches import Batches
 from kerascnn.data.cache import cached
 from kerascnn.data.order import Order
 from kerascnn.data.resize import resize_sample
+from kerascnn.data.seeds import fold_seed
 from kerascnn.data.sources.source import Split
 
 
@@ -65,9 +66,9 @@ def pipeline(
         where they are augmented.
 
     Raises:
-        ValueError: for an empty split, a batch size below 1, augmentations without a seed, an unknown preset, a
-            negative first step, a shard out of range or without a picture, or a cache of samples with more than a
-            label.
+        ValueError: for an empty split, a batch size below 1, augmentations without a seed, a seed out of 32 bits,
+            an unknown preset, a negative first step, a shard out of range or without a picture, or a cache of samples
+            with more than a label.
         NotADirectoryError: if the cache is a file.
     """
     augment = preset(augment) if isinstance(augment, str) else augment
@@ -85,17 +86,9 @@ def pipeline(
     def prepare(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if augment:
             read = split.fetch or split.read
-            sample = augmentation(read(index), _fold(seed, epoch, index))
+            sample = augmentation(read(index), fold_seed((seed, 0), epoch, index))
         else:
             sample = resize_sample(split.read(index), task.image_size)
         return sample["image"], task.targets(sample)
 
     return Batches(prepare, order)
-
-
-def _fold(seed: int, *numbers: tf.Tensor) -> tf.Tensor:
-    """Make one (2,) seed from a seed and the numbers that say where we are."""
-    key = tf.constant([seed, 0], tf.int64)
-    for number in numbers:
-        key = tf.random.experimental.stateless_fold_in(key, number)
-    return key

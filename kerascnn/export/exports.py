@@ -49,7 +49,7 @@ def export(
 
     Raises:
         FileExistsError: if there is something at the path.
-        ValueError: see `write_exports`.
+        ValueError, RuntimeError: see `write_exports`.
     """
     with new_run_folder(path, overwrite=overwrite) as folder:
         reference = Reference.of(task, validation)

@@ -1,5 +1,6 @@
 """Classification: which of the classes is in the picture?"""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,7 +107,7 @@ def classification(
         classes: at least two different names; their order is that of the labels.
         image_size: (height, width) of the network's input in pixels.
         weights: see `kerascnn.architectures.load_weights`; None starts from a random initialisation. The head of a run
-            folder is only loaded if it is for the same classes.
+            folder, or of a file in one, is only loaded if it is for the same classes.
         **options: what the builder of that architecture takes, such as `alpha`, `dropout` or `auxiliary`.
 
     Returns:
@@ -134,12 +135,11 @@ def classification(
 
 def _is_of_other_classes(weights: str | Path, classes: tuple[str, ...]) -> bool:
     """Whether the weights are a run folder's whose classes are others, perhaps as many."""
-    labels = Path(weights) / "labels.txt"
-    return (
-        str(weights) not in RELEASES
-        and labels.is_file()
-        and tuple(labels.read_text(encoding="utf-8").splitlines()) != classes
-    )
+    path = Path(weights)
+    card = (path if path.is_dir() else path.parent) / "card.json"
+    if str(weights) in RELEASES or not card.is_file():
+        return False
+    return tuple(json.loads(card.read_text(encoding="utf-8"))["classes"]) != classes
 
 
 def _check_classes(classes: Sequence[str]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerascnn.architectures.strides import layers_below
 from kerascnn.tasks.task import Task
@@ -17,7 +18,7 @@ from kerascnn.training.checkpoint import Checkpoint
 from kerascnn.training.interruption import StopRequest, stop_on_signals
 from kerascnn.training.progress import Best, History, Progress
 from kerascnn.training.schedules import make_optimizer
-from kerascnn.training.stages import Stage, freeze
+from kerascnn.training.stages import Stage, all_layers, freeze
 
 logger = logging.getLogger(__name__)
 
@@ -57,12 +58,13 @@ def fit(
         verbose: as Keras takes it; `auto` shows bars on a terminal and in a notebook, elsewhere a line an epoch.
 
     Returns:
-        The history. No absolute times are in it: the same seed gives the same history.
+        The history. No absolute times are in it: after `keras.utils.set_random_seed`, and with data of a seed, the same
+        seeds give the same history.
 
     Raises:
-        ValueError: for no stages, a stage that the model does not have, data without a batch or of unknown length, or
-            a checkpoint with data that cannot start at any step, of a run with other settings, or with nothing to
-            finish.
+        ValueError: for no stages, a stage that the model does not have or in which nothing trains, data without a batch
+            or of unknown length; for a checkpoint with data that cannot start at any step, of a run with other
+            settings, or with nothing to finish.
         RuntimeError: if a frozen layer moved, or the loss is no longer finite. The model has its best weights then.
         RunInterrupted: a KeyboardInterrupt, after a signal, with a checkpoint.
     """
@@ -149,6 +151,8 @@ class _Run:
         """Run a stage, or what is left of it."""
         stage, progress = self.stages[self.progress.stage], self.progress
         frozen = freeze(self.model, stage)
+        if not self.model.trainable_weights:
+            raise ValueError(f"Nothing of {self.model.name} trains in the stage {stage.name}.")
         before = _fingerprint(frozen)
         self.task.compile(make_optimizer(stage, self.steps))
         logger.info("Stage %s: up to %d epochs, %s trains.", stage.name, stage.epochs, stage.trainable)
@@ -202,19 +206,13 @@ class _Run:
 @contextmanager
 def _trainable_restored(model: keras.Model) -> Iterator[None]:
     """Give each layer the `trainable` that it has now again when the block ends, whatever happens in it."""
-    before = list(_trainable_flags(model))
+    # Each model before its layers, since its setter sets all of them.
+    before = [(layer, layer.trainable) for layer in (model, *all_layers(model))]
     try:
         yield
     finally:
         for layer, trainable in before:
             layer.trainable = trainable
-
-
-def _trainable_flags(model: keras.Model) -> Iterator[tuple[keras.layers.Layer, bool]]:
-    for layer in model.layers:
-        yield layer, layer.trainable
-        if isinstance(layer, keras.Model):  # after the model itself, whose setter sets every layer in it
-            yield from _trainable_flags(layer)
 
 
 def _verbosity() -> int:
@@ -223,6 +221,11 @@ def _verbosity() -> int:
 
 
 def _check_batches(name: str, batches: Any) -> None:
+    if isinstance(batches, tuple | list | np.ndarray):
+        raise ValueError(
+            f"{name} must be batches of (pictures, targets), such as tf.data.Dataset.from_tensor_slices((pictures, "
+            f"targets)).batch(32). Received: a {type(batches).__name__}."
+        )
     try:
         count = len(batches)
     except TypeError as error:  # None, a generator, or a tf.data.Dataset that is infinite or does not know its length

@@ -5,7 +5,8 @@ stage of the network that ends in the layer `strideN` and everything after it, `
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 import keras
@@ -37,13 +38,14 @@ class Stage:
     trainable: str
     epochs: int
     learning_rate: float
+    _: KW_ONLY
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_epochs: float = 0.0
     patience: int | None = None
     batch_norm: Literal["frozen", "trained"] = "frozen"
     weight_decay: float = 0.0
-    name: str = ""
     optimizer: Literal["adam", "sgd"] = "adam"
+    name: str = ""
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense, and name the stage."""
@@ -90,9 +92,10 @@ def transfer(
         fine_tune_epochs: 0 leaves the second stage out.
         fine_tune_from: what trains in the second stage: `strideN` or `all`.
         head_learning_rate: of the first stage, constant.
-        fine_tune_learning_rate: of the second, after a warm-up of one epoch, falling to zero; a tenth of the first by
-            default, so that the pre-trained weights are bent and not broken.
-        patience: see `Stage`.
+        fine_tune_learning_rate: of the second, after a warm-up of one epoch, or of a fifth of the stage if that is
+            shorter, falling to zero; a tenth of the first by default, so that the pre-trained weights are bent and not
+            broken.
+        patience: see `Stage`. For what else a stage has, `dataclasses.replace` the ones that this gives.
 
     Raises:
         ValueError: if both are left out, or for what `Stage` refuses.
@@ -172,10 +175,18 @@ def freeze(model: keras.Model, stage: Stage) -> list[keras.layers.Layer]:
         ValueError: for a stride at which no stage of the model ends, or a head where no stage does.
     """
     below = layers_below(model, stage.trainable)
-    frozen = []
+    model.trainable = True  # of the model and of every layer; a model that is frozen as such would hide what they say
     for layer in model.layers:
-        keeps_statistics = isinstance(layer, keras.layers.BatchNormalization) and stage.batch_norm == "frozen"
-        layer.trainable = not (layer.name in below or keeps_statistics)
-        if not layer.trainable and layer.weights:
-            frozen.append(layer)
-    return frozen
+        layer.trainable = layer.name not in below
+    for layer in all_layers(model):
+        if isinstance(layer, keras.layers.BatchNormalization) and stage.batch_norm == "frozen":
+            layer.trainable = False
+    return [layer for layer in all_layers(model) if not layer.trainable and layer.weights]
+
+
+def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    """Give the layers of a model, each model among them followed by its own."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from all_layers(layer)

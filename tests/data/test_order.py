@@ -121,6 +121,8 @@ def test_rows_of_different_number_are_padded_with_minus_1():
         ({"shard": (2, 2)}, r"shard=\(2, 2\)"),
         ({"shard": (-1, 2)}, r"shard=\(-1, 2\)"),
         ({"shard": (0, 11)}, "10 pictures cannot be shared by 11"),
+        ({"seed": -1}, "seed=-1"),
+        ({"seed": 2**32}, "seed=4294967296"),
         ({"augment": "strongest", "seed": 0}, "presets are none, mirror, light"),
     ],
 )

@@ -1,5 +1,7 @@
 """A classification task: what it computes of probabilities, what it exports, and that plain Keras trains it."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -105,10 +107,11 @@ def test_report_of_loaded_weights_is_kept(task, tmp_path):
 @pytest.mark.parametrize(
     ("classes", "with_head"), [(CLASSES, True), (("ants", "bees", "dogs"), False), (("bees", "ants", "cats"), False)]
 )
-def test_head_of_a_run_folder_is_loaded_only_for_the_same_classes(task, tmp_path, classes, with_head):
+@pytest.mark.parametrize("file", ["", "model.keras"])
+def test_head_of_a_run_folder_is_loaded_only_for_the_same_classes(task, tmp_path, classes, with_head, file):
     task.model.save(tmp_path / "model.keras")
-    (tmp_path / "labels.txt").write_text("\n".join(CLASSES) + "\n", encoding="utf-8")
-    again = classification("mobilenet_v2", classes, image_size=(40, 33), weights=tmp_path, alpha=0.35)
+    (tmp_path / "card.json").write_text(json.dumps({"classes": CLASSES}), encoding="utf-8")
+    again = classification("mobilenet_v2", classes, image_size=(40, 33), weights=tmp_path / file, alpha=0.35)
     assert ("predictions" in again.weights_report.loaded) == with_head
     assert again.weights_report.missing == (() if with_head else ("predictions",))
     assert again.weights_report.mismatched == ()

@@ -251,6 +251,9 @@ def test_numbers_that_are_not_finite_in_the_data_are_an_error(task):
         (TRAIN.repeat(), "know their number"),
         (TRAIN.filter(lambda images, labels: True), "know their number"),
         (TRAIN.take(0), "has no batch"),
+        ((np.zeros((8, 16, 16, 3)), np.zeros(8)), "Received: a tuple"),
+        ([(np.zeros((8, 16, 16, 3)), np.zeros(8))], "Received: a list"),
+        (np.zeros((8, 16, 16, 3)), "Received: a ndarray"),
     ],
 )
 def test_data_without_batches_or_a_number_of_them_are_refused_before_the_work(task, name, batches, message):
@@ -265,6 +268,14 @@ def test_stages_are_checked_before_the_work(task):
     with pytest.raises(ValueError, match="stage"):
         run(task, Stage("head", 1, 0.01), Stage("stride32", 1, 0.01))
     assert not task.model.compiled
+
+
+def test_a_stage_in_which_nothing_trains_is_refused():
+    inputs = layers.Input((16, 16, 3))
+    x = layers.Identity(name="stride1")(layers.Conv2D(3, 3, name="conv1")(inputs))
+    task = ClassificationTask(keras.Model(inputs, layers.GlobalAveragePooling2D()(x), name="headless"), CLASSES)
+    with pytest.raises(ValueError, match="Nothing of headless trains in the stage head"):
+        run(task, Stage("head", 1, 0.01))
 
 
 def test_batches_of_keras_serve_as_well(task):

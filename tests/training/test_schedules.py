@@ -44,6 +44,22 @@ def test_one_step_is_enough_for_a_stage():
     assert float(optimizer.learning_rate) == pytest.approx(0.1)
 
 
+def test_sgd_has_the_momentum_of_nesterov_and_decays_kernels_only():
+    stage = Stage("head", 1, 0.1, optimizer="sgd", weight_decay=0.5)
+    dense = keras.layers.Dense(1, kernel_initializer="ones", bias_initializer="ones")
+    dense.build((None, 1))
+    optimizer = make_optimizer(stage, 1)
+    gradients = [keras.ops.ones((1, 1)), keras.ops.ones((1,))]
+    kernel, bias, momentum = 1.0, 1.0, 0.0
+    for _ in range(3):
+        optimizer.apply(gradients, dense.trainable_variables)
+        # Sutskever et al. 2013, equations 3 and 4, written for the point that is looked ahead to.
+        momentum = 0.9 * momentum - 0.1
+        kernel = kernel * (1 - 0.1 * 0.5) + 0.9 * momentum - 0.1
+        bias += 0.9 * momentum - 0.1
+        assert [float(each.numpy().item()) for each in dense.trainable_variables] == pytest.approx([kernel, bias])
+
+
 def test_weight_decay_makes_it_adamw():
     assert type(make_optimizer(Stage("head", 1, 0.1), 1)) is keras.optimizers.Adam
     optimizer = make_optimizer(Stage("head", 1, 0.1, weight_decay=0.01), 1)

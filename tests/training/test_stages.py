@@ -56,6 +56,24 @@ def test_a_later_stage_thaws_what_an_earlier_one_froze(model):
     assert all(layer.trainable for layer in model.layers)
 
 
+def test_a_model_that_is_frozen_as_such_is_thawed(model):
+    model.trainable = False
+    assert freeze(model, Stage("all", 1, 1e-3, batch_norm="trained")) == []
+    assert len(model.trainable_weights) == len({id(w) for layer in model.layers for w in layer.trainable_weights}) > 0
+
+
+def test_layers_of_a_model_in_the_model_are_frozen_too():
+    inner = keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Conv2D(2, 3), keras.layers.BatchNormalization()])
+    inputs = keras.Input((8, 8, 3))
+    x = keras.layers.Identity(name="stride1")(inner(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(2, name="predictions")(keras.layers.Flatten()(x)))
+    assert freeze(model, Stage("all", 1, 1e-3)) == [inner.layers[1]]
+    assert {each.path for each in model.trainable_weights} == {
+        each.path for layer in (inner.layers[0], model.get_layer("predictions")) for each in layer.weights
+    }
+    assert set(freeze(model, Stage("head", 1, 1e-3))) == {inner, *inner.layers}
+
+
 def test_unknown_stride_lists_the_known_ones(model):
     with pytest.raises(ValueError, match=r"stride8, stride16, stride32.*'stride4'"):
         freeze(model, Stage("stride4", 1, 1e-3))
@@ -73,7 +91,7 @@ def test_network_without_stages_has_no_head_to_train_alone(trainable):
 def test_transfer_trains_the_head_and_then_everything():
     head, fine_tune = transfer(10, 5, patience=3)
     assert head == Stage("head", 10, 1e-3, patience=3, name="head")
-    assert fine_tune == Stage("all", 5, 1e-4, "cosine", warmup_epochs=1.0, patience=3, name="fine-tune")
+    assert fine_tune == Stage("all", 5, 1e-4, schedule="cosine", warmup_epochs=1.0, patience=3, name="fine-tune")
     assert head.batch_norm == fine_tune.batch_norm == "frozen"
 
 

@@ -16,6 +16,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from kerascnn.data.augment.sampling import to_pixels
+from kerascnn.data.seeds import fold_seed
 
 Mixing = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
@@ -66,7 +67,7 @@ def cut_mix(num_classes: int, alpha: float = 1.0) -> Mixing:
     def blend(images: tf.Tensor, others: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         size = tf.cast(tf.shape(images)[:3], tf.float32)
         side = tf.sqrt(_draw_beta(alpha, tf.shape(images)[0], seed))  # as a share of the picture's
-        centre = tf.random.stateless_uniform((2, tf.shape(images)[0]), _fold(seed, 2))
+        centre = tf.random.stateless_uniform((2, tf.shape(images)[0]), fold_seed(seed, 2))
         rows, columns = (_pixels_within(size[axis + 1], centre[axis], side) for axis in (0, 1))
         inside = rows[:, :, tf.newaxis] & columns[:, tf.newaxis]
         share = tf.reduce_mean(tf.cast(inside, tf.float32), axis=(1, 2))
@@ -117,8 +118,8 @@ def _mixing(
         images, labels = tf.convert_to_tensor(images), tf.convert_to_tensor(labels)
         _check_batch(images, labels, num_classes)
         # A permutation, as in the papers: a picture may meet itself, and stays what it is.
-        order = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(images)[0]), _fold(seed, 0))
-        mixed, share = blend(images, tf.gather(images, order), _fold(seed, 1))
+        order = tf.random.experimental.stateless_shuffle(tf.range(tf.shape(images)[0]), fold_seed(seed, 0))
+        mixed, share = blend(images, tf.gather(images, order), fold_seed(seed, 1))
         own = tf.one_hot(labels, num_classes)
         # own + share * (other - own), and not a weighted sum: of two equal labels it leaves exactly that label.
         distributions = own + share[:, tf.newaxis] * (tf.gather(own, order) - own)
@@ -150,8 +151,8 @@ def _draw_beta(alpha: float, count: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     It is the ratio of gammas; these are drawn as logarithms (Marsaglia and Tsang 2000, section 6), since for a small
     alpha both can be too small for float32, and their ratio 0 / 0.
     """
-    gammas = tf.random.stateless_gamma((2, count), _fold(seed, 0), alpha + 1)
-    uniform = 1 - tf.random.stateless_uniform((2, count), _fold(seed, 1))  # never 0
+    gammas = tf.random.stateless_gamma((2, count), fold_seed(seed, 0), alpha + 1)
+    uniform = 1 - tf.random.stateless_uniform((2, count), fold_seed(seed, 1))  # never 0
     first, second = tf.unstack(tf.math.log(gammas) + tf.math.log(uniform) / alpha)
     return tf.sigmoid(first - second)
 
@@ -160,7 +161,3 @@ def _pixels_within(size: tf.Tensor, centre: tf.Tensor, share: tf.Tensor) -> tf.T
     """Say which pixels of a side of the picture are in a part of it, given as shares of the side: (B, size) bool."""
     positions = (tf.range(size) + 0.5) / size
     return tf.abs(positions - centre[:, tf.newaxis]) < share[:, tf.newaxis] / 2
-
-
-def _fold(seed: tf.Tensor, number: int) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, tf.constant(number, tf.int64))

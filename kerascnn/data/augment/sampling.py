@@ -45,7 +45,8 @@ def check_fill(fill: Fill | None) -> None:
     Raises:
         ValueError: if it is.
     """
-    if not (fill in (None, *BORDERS) or (len(fill) == 3 and all(0 <= each <= 255 for each in fill))):
+    is_color = isinstance(fill, Sequence) and not isinstance(fill, str) and len(fill) == 3
+    if not (fill in (None, *BORDERS) or (is_color and all(0 <= each <= 255 for each in fill))):
         raise ValueError(f"fill must be 'reflect', 'edge' or (r, g, b) of 0..255. Received: fill={fill!r}.")
 
 

@@ -28,6 +28,7 @@ from kerascnn.data.augment.transform import Transform, merge, opaque
 from kerascnn.data.augment.window import decode_seen
 from kerascnn.data.decode import Encoded
 from kerascnn.data.resize import resize_sample
+from kerascnn.data.seeds import fold_seed
 
 Sample = dict[str, tf.Tensor]
 Augmentation = Callable[[Sample, tf.Tensor], Sample]
@@ -127,11 +128,13 @@ def compose(
         for number, (built_in, run) in enumerate(runs):
             if built_in:
                 last = number == len(runs) - 1
-                sample = _apply(sample, run, _fold(seed, position), size if last else None, fill, min_visible)
+                sample = _apply(sample, run, fold_seed(seed, position), size if last else None, fill, min_visible)
             else:
                 sample = decoded(sample)
                 for offset, each in enumerate(run):
-                    sample = each(sample, _fold(seed, position + offset))
+                    sample = each(sample, fold_seed(seed, position + offset))
+                # A function of OpenCV's, through tf.numpy_function, forgets the shape.
+                sample |= {"image": tf.ensure_shape(sample["image"], (None, None, 3))}
             position += len(run)
         sample = decoded(sample)
         return sample if size is None else _stretch(sample, size)
@@ -166,10 +169,6 @@ def _stretch(sample: Sample, size: tuple[int, int]) -> Sample:
 
 def _is_step(augmentation: Augmentation) -> bool:
     return isinstance(augmentation, Step)
-
-
-def _fold(seed: tf.Tensor, position: int) -> tf.Tensor:
-    return tf.random.experimental.stateless_fold_in(seed, tf.constant(position, tf.int64))
 
 
 def _map(augment: Augmentation, samples: Sample, seeds: tf.Tensor) -> Sample:
@@ -209,7 +208,7 @@ def _apply(
     image = sample["image"]
     for position, (step, own) in enumerate(zip(steps, numbers, strict=True)):
         if isinstance(step, Pixels):
-            image = step.change(image, own, _fold(seed, position))
+            image = step.change(image, own, fold_seed(seed, position))
     return sample | {"image": image}
 
 

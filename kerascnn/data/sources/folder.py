@@ -93,7 +93,12 @@ def _find_splits(root: Path) -> dict[str, Path]:
             raise ValueError(f"Only one of {', '.join(map(str, folders))} can be the {split} split. Keep one.")
         if folders:
             found[split] = folders[0]
-    return found if "train" in found else {"train": root}
+    if found and "train" not in found:
+        raise ValueError(
+            f"{root} has {' and '.join(path.name for path in found.values())} and no train folder: move the class "
+            "folders of the training pictures into train. (A class of that name needs another one.)"
+        )
+    return found or {"train": root}
 
 
 def _find_classes(root: Path, split_roots: dict[str, Path]) -> tuple[str, ...]:

@@ -201,6 +201,16 @@ def test_a_size_stretches_everything_as_without_augmentation(size, augmentations
     np.testing.assert_allclose(stretched["landmarks"], expected["landmarks"], atol=1e-3)
 
 
+@pytest.mark.parametrize("size", [None, (20, 30)])
+def test_a_function_of_numpy_may_stand_alone_in_a_graph(size):
+    def darken(sample, seed):
+        return sample | {"image": tf.numpy_function(lambda image: image // 2, [sample["image"]], tf.uint8)}
+
+    pictures = tf.data.Dataset.from_tensors({"image": tf.constant(smooth(20, 30))})
+    (augmented,) = pictures.map(lambda sample: compose(darken, size=size)(sample, SEED))
+    np.testing.assert_array_equal(augmented["image"], smooth(20, 30) // 2)
+
+
 def test_a_size_is_known_to_the_graph_whatever_the_picture():
     signature = {"image": tf.TensorSpec((None, None, 3), tf.uint8), "boxes": tf.TensorSpec((None, 4))}
     signature |= {"class_ids": tf.TensorSpec([None], tf.int32), "mask": tf.TensorSpec((None, None), tf.int32)}
@@ -239,7 +249,7 @@ def test_pictures_of_one_pixel_a_side(path, image):
     ("name", "value"),
     [
         *[("size", (0, 5)), ("size", (5,)), ("min_visible", -0.1), ("min_visible", 1.1), ("min_visible", float("nan"))],
-        *[("fill", "constant"), ("fill", (1, 2)), ("fill", (0, 0, 256)), ("fill", (0, -1, 0))],
+        *[("fill", "constant"), ("fill", "red"), ("fill", (1, 2)), ("fill", (0, 0, 256)), ("fill", (0, -1, 0))],
     ],
 )
 def test_what_is_out_of_range_is_refused(name, value):

@@ -288,6 +288,14 @@ def test_without_a_validation_folder_a_fifth_of_train_is_taken_and_test_left_alo
     assert all(name.startswith("train/") for name in names(source)["train"] + names(source)["validation"])
 
 
+@pytest.mark.parametrize("split", ["val", "Test"])
+def test_a_split_folder_beside_class_folders_is_not_a_class(tmp_path, write, split):
+    for where in ("ants", "bees", f"{split}/ants", f"{split}/bees"):
+        write(where)
+    with pytest.raises(ValueError, match=f"{split} and no train folder: move the class folders"):
+        folder(tmp_path)
+
+
 def test_two_folders_for_one_split_are_refused(tmp_path, write):
     for split in ("train", "val", "valid"):
         write(f"{split}/ants")
