@@ -19,7 +19,7 @@ ALLOWED = {
     "data": {"ops"},
     "architectures": {"layers", "ops"},
     "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results"},
-    "training": {"architectures.strides", "tasks.task", "results", "files"},
+    "training": {"architectures.strides", "tasks.task", "results", "files", "ops"},
     "export": {"tasks.task", "results"},
     "report": {"results", "files"},
     # Where all parts meet: nothing but the public names may import it.

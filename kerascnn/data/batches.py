@@ -1,39 +1,73 @@
-"""Batches that can be had again: from another step on, as a run that goes on needs them."""
+"""Batches that can be had again: from another step on, or as what a frozen network makes of them."""
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
+from kerascnn.data.features import Trunk, compute_features
 from kerascnn.data.order import Order, batches_in_order
 
-Prepare = Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
+Prepare = Callable[[tf.Tensor, tf.Tensor], tuple]
 
 
 class Batches(tf.data.Dataset):
-    """A data set of (images, targets) that can start at any step. What `map` and the like make of it cannot.
+    """A data set of (images, targets) with a few more ways. What `map` and the like make of it is a plain one.
 
     Args:
         prepare: from an epoch and an index, (), int64 each, to one image and its targets.
         order: who comes when.
+        augmented: whether a picture is another one in every epoch.
+        folder: where features may be kept, one folder for the pictures of this split at this size; None is memory.
 
     Attributes:
         order: as given.
+        augmented: as given.
     """
 
-    def __init__(self, prepare: Prepare, order: Order) -> None:
-        self._prepare, self.order = prepare, order
+    def __init__(self, prepare: Prepare, order: Order, *, augmented: bool = False, folder: Path | None = None) -> None:
+        self.order, self.augmented = order, augmented
+        self._prepare, self._folder = prepare, folder
         self._batches = batches_in_order(order, prepare)
         super().__init__(self._batches._variant_tensor)
 
     def starting_at(self, step: int) -> "Batches":
         """Give the same batches from another step on, counted over all epochs; see `pipeline`."""
-        return Batches(self._prepare, replace(self.order, first_step=step))
+        order = replace(self.order, first_step=step)
+        return Batches(self._prepare, order, augmented=self.augmented, folder=self._folder)
+
+    def through(self, trunk: Trunk) -> "Batches":
+        """Give batches of (features, targets) in the same order, whose features are computed once, now.
+
+        Args:
+            trunk: from a batch of images to its features.
+
+        Raises:
+            ValueError: if pictures are augmented, so that there is no end of them.
+            MemoryError: if the features are too many for memory, and there is no folder to keep them in.
+        """
+        if self.augmented:
+            raise ValueError("Augmented pictures are different in every epoch: their features cannot be kept.")
+        each_once = batches_in_order(Order(self.order.size, self.order.batch_size), self._prepare)
+        features, targets = compute_features(each_once, self.order.size, trunk, self._folder)
+        tables = (tuple(map(_as_table, features)), tf.nest.map_structure(tf.constant, targets))
+
+        def prepare(epoch: tf.Tensor, index: tf.Tensor) -> tuple:
+            return tf.nest.map_structure(lambda table: table[index], tables)
+
+        return Batches(prepare, self.order)
 
     @property
-    def element_spec(self) -> tuple[tf.TensorSpec, ...]:
+    def element_spec(self) -> tuple:
         """Shapes and types of a batch."""
         return self._batches.element_spec
 
     def _inputs(self) -> list[tf.data.Dataset]:
         return [self._batches]
+
+
+def _as_table(array: np.ndarray) -> tf.Tensor:
+    """Give an array to TensorFlow: what lies in a file stays there until it is looked at."""
+    return tf.experimental.dlpack.from_dlpack(array.__dlpack__()) if isinstance(array, np.memmap) else tf.constant(array)

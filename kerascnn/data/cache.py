@@ -56,7 +56,7 @@ def cached(split: Split, image_size: tuple[int, int], cache: str | Path, *, augm
     if cache == "memory":
         pixels, shapes = _decode_to_memory(split, load)
     else:
-        folder = Path(cache) / _key(split, image_size, augmented)
+        folder = Path(cache) / content_key(split, image_size, augmented)
         if not _is_whole(folder, len(split)):
             shutil.rmtree(folder, ignore_errors=True)
             _decode_to_folder(split, load, folder)
@@ -144,7 +144,7 @@ def _images(split: Split, load: Callable[[tf.Tensor], tf.Tensor]) -> Iterable[tf
     return track(images, "Decoding pictures", total=len(split), disable=len(split) < PROGRESS_FROM)
 
 
-def _key(split: Split, image_size: tuple[int, int], augmented: bool) -> str:
+def content_key(split: Split, image_size: tuple[int, int], augmented: bool) -> str:
     """Name what is kept: it changes with the content and the order of the pictures, and with the settings."""
     settings = f"{FORMAT} {image_size} {augmented}"
     return hashlib.sha256("\n".join([settings, *split.digests]).encode()).hexdigest()[:32]

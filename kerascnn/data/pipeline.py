@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kerascnn.data.augment import Augmentation, Fill, Sample, compose, preset
 from kerascnn.data.batches import Batches
-from kerascnn.data.cache import cached
+from kerascnn.data.cache import cached, content_key
 from kerascnn.data.order import Order
 from kerascnn.data.resize import resize_sample
 from kerascnn.data.seeds import fold_seed
@@ -91,4 +91,5 @@ def pipeline(
             sample = resize_sample(split.read(index), task.image_size)
         return sample["image"], task.targets(sample)
 
-    return Batches(prepare, order)
+    folder = None if cache in (None, "memory") else Path(cache) / content_key(split, task.image_size, bool(augment))
+    return Batches(prepare, order, augmented=bool(augment), folder=folder)

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kerascnn.ops.convolution import ReceptiveField, same_padding
+from kerascnn.ops.graph import calls_of
 
 CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 POOLINGS = (layers.MaxPooling2D, layers.AveragePooling2D)
@@ -159,10 +160,7 @@ def _describe_graph(model, input_fields, prefix, counted):
     """List the rows of a model and the fields of its outputs; `counted` remembers layers whose weights are counted."""
     fields = {id(tensor): field for tensor, field in zip(model.inputs, input_fields, strict=True)}
     rows = []
-    # A Function of the same tensors gives Sequential models a graph too. Keras has no public way to the calls in it:
-    # `layer.input` is that of the layer's first call, which may belong to another model.
-    nodes_by_depth = keras.Function(model.inputs, model.outputs)._nodes_by_depth
-    for node in (node for depth in sorted(nodes_by_depth, reverse=True) for node in nodes_by_depth[depth]):
+    for node in calls_of(model):
         layer, inputs, outputs = node.operation, node.input_tensors, node.outputs
         _check_layout(layer, prefix, outputs)
         seen = [fields[id(tensor)] for tensor in inputs]

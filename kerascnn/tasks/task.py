@@ -88,11 +88,19 @@ class Task(ABC):
         """(height, width) of the network's input in pixels."""
         return self.model.input_shape[1:3]
 
-    def compile(self, optimizer: str | keras.optimizers.Optimizer = "adam", **options: Any) -> None:
+    def compile(
+        self,
+        optimizer: str | keras.optimizers.Optimizer = "adam",
+        *,
+        model: keras.Model | None = None,
+        **options: Any,
+    ) -> None:
         """Call `training_model.compile` with the loss and the metrics of this task.
 
         Args:
             optimizer: as Keras takes it.
+            model: compiles a part of it instead, which has the same outputs.
             **options: anything else that `keras.Model.compile` takes.
         """
-        self.training_model.compile(optimizer=optimizer, loss=self.loss, metrics=self.metrics(), **options)
+        model = self.training_model if model is None else model
+        model.compile(optimizer=optimizer, loss=self.loss, metrics=self.metrics(), **options)

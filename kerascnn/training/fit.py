@@ -19,6 +19,7 @@ from kerascnn.training.interruption import StopRequest, stop_on_signals
 from kerascnn.training.progress import Best, History, Progress
 from kerascnn.training.schedules import make_optimizer
 from kerascnn.training.stages import Stage, all_layers, freeze
+from kerascnn.training.trunk import Part, divided
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,10 @@ def fit(
     error. The best epoch over all stages is that with the highest `task.monitor` on the validation data, the lower
     loss deciding a tie, and each stage goes on from the best before it. In the end, after an error too, each layer is
     as trainable as it was before; as always in Keras, that takes effect with the next `compile`.
+
+    Where a stage freezes the beginning of the network and the pictures are not augmented, the frozen part runs once for
+    each picture, and only the rest in every epoch; see `kerascnn.training.trunk`. The data must be
+    `kerascnn.data.pipeline`'s for that. Callbacks then see the model that trains, which takes features.
 
     Without a checkpoint, Ctrl-C ends the run as a finished one: the best weights so far are kept. With one, Ctrl-C and
     SIGTERM store the place of the run and stop it between two steps, and the same call with `resume` goes on from that
@@ -75,12 +80,11 @@ def fit(
     for name, batches in (("train", train), ("valid", valid)):
         _check_batches(name, batches)
     options = {
-        "validation_data": valid,
         "class_weight": None if class_weight is None else dict(class_weight),
         "shuffle": False,  # the batches come shuffled; with True, Keras warns that it cannot shuffle a tf.data.Dataset
         "verbose": _verbosity() if verbose == "auto" else verbose,
     }
-    run = _Run(task, train, stages, options, callbacks, checkpoint)
+    run = _Run(task, train, valid, stages, options, callbacks, checkpoint)
     with _trainable_restored(task.training_model), stop_on_signals() if checkpoint else nullcontext() as request:
         while run.progress.stage < len(stages):
             try:
@@ -106,12 +110,14 @@ class _Run:
         self,
         task: Task,
         train: Any,
+        valid: Any,
         stages: Sequence[Stage],
         options: dict[str, Any],
         callbacks: Sequence[keras.callbacks.Callback],
         checkpoint: Checkpoint | None,
     ) -> None:
-        self.task, self.train, self.stages, self.options, self.callbacks = task, train, stages, options, callbacks
+        self.task, self.train, self.valid, self.stages = task, train, valid, stages
+        self.options, self.callbacks = options, callbacks
         self.model, self.steps = task.training_model, len(train)
         self.progress, self.checkpoint, self.saved = Progress(Best(self.model.get_weights())), checkpoint, None
         if checkpoint is not None:
@@ -154,19 +160,20 @@ class _Run:
         if not self.model.trainable_weights:
             raise ValueError(f"Nothing of {self.model.name} trains in the stage {stage.name}.")
         before = _fingerprint(frozen)
-        self.task.compile(make_optimizer(stage, self.steps))
         logger.info("Stage %s: up to %d epochs, %s trains.", stage.name, stage.epochs, stage.trainable)
+        part = divided(self.model, self.train, self.valid)
+        self.task.compile(make_optimizer(stage, self.steps), model=part.model)
         callbacks = [Recorder(progress, stage, self.task.monitor, self.model), *self.callbacks]
         if self.checkpoint is not None:
             callbacks.append(Checkpointer(self.checkpoint, progress, self.model, self.facts, request, self.saved))
             self.saved = None
         try:
             if progress.step:
-                self.model.evaluate(self.options["validation_data"], steps=1, verbose=0)  # Keras makes its metrics late
-                rest = self._batches().take(self.steps - progress.step)
-                self._fit(rest, progress.epochs_run + 1, callbacks)
+                part.model.evaluate(part.valid, steps=1, verbose=0)  # Keras makes its metrics late
+                rest = self._next_batches(part.train).take(self.steps - progress.step)
+                self._fit(part, rest, progress.epochs_run + 1, callbacks)
             if not progress.ends(stage):
-                self._fit(self._batches(), stage.epochs, callbacks)
+                self._fit(part, self._next_batches(part.train), stage.epochs, callbacks)
         finally:
             progress.history.stages.append(
                 asdict(stage)
@@ -191,16 +198,16 @@ class _Run:
         if self.checkpoint is not None:
             self.checkpoint.save(self.progress, {"model": self.model.variables}, self.facts)
 
-    def _batches(self) -> Any:
-        """Give the training data from the next step on."""
-        if self.checkpoint is None:
-            return self.train
+    def _next_batches(self, train: Any) -> Any:
+        """Give training data from the next step on."""
+        if self.checkpoint is None and train is self.train:
+            return train
         done = len(self.progress.history.rows) * self.steps + self.progress.step
-        return self.train.starting_at(self.train.order.first_step + done)
+        return train.starting_at(self.train.order.first_step + done)
 
-    def _fit(self, batches: Any, epochs: int, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+    def _fit(self, part: Part, batches: Any, epochs: int, callbacks: Sequence[keras.callbacks.Callback]) -> None:
         options = {"initial_epoch": self.progress.epochs_run, "epochs": epochs, "callbacks": [*callbacks]}
-        self.model.fit(batches, **self.options | options)
+        part.model.fit(batches, validation_data=part.valid, **self.options | options)
 
 
 @contextmanager

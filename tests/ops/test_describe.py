@@ -145,11 +145,15 @@ def test_googlenet_sees_what_its_largest_branches_do():
 
 def input_extent(model, unit, axis):
     """Find (first, number) of the input pixels along an axis that a unit of the output depends on, by its gradient."""
-    picture = tf.ones((1, *model.input_shape[1:]))
-    with tf.GradientTape() as tape:
-        tape.watch(picture)
-        output = ops.sum(model(picture), axis=-1)[(0, *unit)]
-    seen = np.flatnonzero(np.abs(tape.gradient(output, picture)[0]).sum(axis=(1 - axis, 2)))
+
+    @tf.function  # eagerly, oneDNN corrupts the heap in the gradient of a 1x1 convolution with strides (TensorFlow 2.21)
+    def gradient(picture):
+        with tf.GradientTape() as tape:
+            tape.watch(picture)
+            output = ops.sum(model(picture), axis=-1)[(0, *unit)]
+        return tape.gradient(output, picture)[0]
+
+    seen = np.flatnonzero(np.abs(gradient(tf.ones((1, *model.input_shape[1:])))).sum(axis=(1 - axis, 2)))
     return seen[0], seen[-1] - seen[0] + 1
 
 
