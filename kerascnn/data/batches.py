@@ -70,4 +70,6 @@ class Batches(tf.data.Dataset):
 
 def _as_table(array: np.ndarray) -> tf.Tensor:
     """Give an array to TensorFlow: what lies in a file stays there until it is looked at."""
-    return tf.experimental.dlpack.from_dlpack(array.__dlpack__()) if isinstance(array, np.memmap) else tf.constant(array)
+    return (
+        tf.experimental.dlpack.from_dlpack(array.__dlpack__()) if isinstance(array, np.memmap) else tf.constant(array)
+    )

@@ -42,6 +42,7 @@ def fit(
     loss deciding a tie, and each stage goes on from the best before it. In the end, after an error too, each layer is
     as trainable as it was before; as always in Keras, that takes effect with the next `compile`.
 
+    Data of `kerascnn.data.pipeline` start at the step that they were made for: another call sees the same epochs again.
     Where a stage freezes the beginning of the network and the pictures are not augmented, the frozen part runs once for
     each picture, and only the rest in every epoch; see `kerascnn.training.trunk`. The data must be
     `kerascnn.data.pipeline`'s for that. Callbacks then see the model that trains, which takes features.
@@ -199,8 +200,8 @@ class _Run:
             self.checkpoint.save(self.progress, {"model": self.model.variables}, self.facts)
 
     def _next_batches(self, train: Any) -> Any:
-        """Give training data from the next step on."""
-        if self.checkpoint is None and train is self.train:
+        """Give training data from the next step on, where they can start there."""
+        if not hasattr(train, "starting_at"):
             return train
         done = len(self.progress.history.rows) * self.steps + self.progress.step
         return train.starting_at(self.train.order.first_step + done)

@@ -33,15 +33,20 @@ class Trunk:
 
     @cached_property
     def key(self) -> str:
-        """A name that changes with the layers and their weights."""
-        digest = hashlib.sha256(self.model.to_json().encode())
+        """A name that changes with the layers and their weights, and not with the names that Keras gives layers."""
+        digest = hashlib.sha256()
+        for call in calls_of(self.model):
+            settings = {key: value for key, value in call.operation.get_config().items() if key != "name"}
+            digest.update(
+                f"{type(call.operation).__name__} {settings} {[each.shape for each in call.outputs]}".encode()
+            )
         for weight in self.model.get_weights():
             digest.update(weight.tobytes())
         return digest.hexdigest()
 
     def __call__(self, images: np.ndarray) -> Features:
         """Compute the features of a batch of pictures: arrays of (B, ...)."""
-        return tuple(self.model.predict_on_batch(images))
+        return tuple(keras.tree.flatten(self.model.predict_on_batch(images)))
 
 
 @dataclass(frozen=True)

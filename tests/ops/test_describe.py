@@ -146,7 +146,7 @@ def test_googlenet_sees_what_its_largest_branches_do():
 def input_extent(model, unit, axis):
     """Find (first, number) of the input pixels along an axis that a unit of the output depends on, by its gradient."""
 
-    @tf.function  # eagerly, oneDNN corrupts the heap in the gradient of a 1x1 convolution with strides (TensorFlow 2.21)
+    @tf.function  # eagerly, oneDNN corrupts the heap in the gradient of a 1x1 kernel with strides (TensorFlow 2.21)
     def gradient(picture):
         with tf.GradientTape() as tape:
             tape.watch(picture)
