@@ -19,6 +19,7 @@ class Batches(tf.data.Dataset):
     Args:
         prepare: from an epoch and an index, (), int64 each, to one image and its targets.
         order: who comes when.
+        at_once: whether `prepare` takes the indices of a batch, (B,), at once.
         augmented: whether a picture is another one in every epoch.
         folder: where features may be kept, one folder for the pictures of this split at this size; None is memory.
 
@@ -27,16 +28,24 @@ class Batches(tf.data.Dataset):
         augmented: as given.
     """
 
-    def __init__(self, prepare: Prepare, order: Order, *, augmented: bool = False, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        prepare: Prepare,
+        order: Order,
+        *,
+        at_once: bool = False,
+        augmented: bool = False,
+        folder: Path | None = None,
+    ) -> None:
         self.order, self.augmented = order, augmented
-        self._prepare, self._folder = prepare, folder
-        self._batches = batches_in_order(order, prepare)
+        self._prepare, self._at_once, self._folder = prepare, at_once, folder
+        self._batches = batches_in_order(order, prepare, at_once=at_once)
         super().__init__(self._batches._variant_tensor)
 
     def starting_at(self, step: int) -> "Batches":
         """Give the same batches from another step on, counted over all epochs; see `pipeline`."""
         order = replace(self.order, first_step=step)
-        return Batches(self._prepare, order, augmented=self.augmented, folder=self._folder)
+        return Batches(self._prepare, order, at_once=self._at_once, augmented=self.augmented, folder=self._folder)
 
     def through(self, trunk: Trunk) -> "Batches":
         """Give batches of (features, targets) in the same order, whose features are computed once, now.
@@ -54,10 +63,10 @@ class Batches(tf.data.Dataset):
         features, targets = compute_features(each_once, self.order.size, trunk, self._folder)
         tables = (tuple(map(_as_table, features)), tf.nest.map_structure(tf.constant, targets))
 
-        def prepare(epoch: tf.Tensor, index: tf.Tensor) -> tuple:
-            return tf.nest.map_structure(lambda table: table[index], tables)
+        def look_up(epoch: tf.Tensor, indices: tf.Tensor) -> tuple:
+            return tf.nest.map_structure(lambda table: tf.gather(table, indices), tables)
 
-        return Batches(prepare, self.order)
+        return Batches(look_up, self.order, at_once=True)
 
     @property
     def element_spec(self) -> tuple:

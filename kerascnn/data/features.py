@@ -61,14 +61,16 @@ def compute_features(
 
 def _compute(batches: tf.data.Dataset, count: int, trunk: Trunk, folder: Path | None) -> tuple[list[np.ndarray], Any]:
     tables: list[np.ndarray] = []
-    targets, start = [], 0
+    targets, start, size = [], 0, 0
     shown = track(batches, "Computing features", transient=True, disable=count < PROGRESS_FROM)
     for images, annotations in shown:
-        features = trunk(images.numpy())
+        size = size or len(images)
+        missing = size - len(images)  # another size of batch would be compiled anew
+        features = trunk(np.pad(images.numpy(), [(0, missing), (0, 0), (0, 0), (0, 0)]))
         tables = tables or _make_tables(features, count, folder)
         for table, feature in zip(tables, features, strict=True):
-            table[start : start + len(feature)] = feature
-        start += len(features[0])
+            table[start : start + len(images)] = feature[: len(images)]
+        start += len(images)
         targets.append(tf.nest.map_structure(lambda each: each.numpy(), annotations))
     for table in tables:
         if isinstance(table, np.memmap):

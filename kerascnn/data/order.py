@@ -46,7 +46,7 @@ class Order:
         return -(-self.size // self.shard[1])
 
     def index(self, epoch: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
-        """Give the index of a sample, (), int64, from its epoch and its number in this machine's share."""
+        """Give the indices of samples, () or (B,), int64, from their epoch and numbers in this machine's share."""
         position = (self.shard[0] + self.shard[1] * number) % self.size
         if self.seed is None:
             return position
@@ -54,12 +54,15 @@ class Order:
         return tf.random.experimental.index_shuffle(position, key, tf.constant(self.size - 1, tf.int64))
 
 
-def batches_in_order(order: Order, prepare: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]) -> tf.data.Dataset:
+def batches_in_order(
+    order: Order, prepare: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]], *, at_once: bool = False
+) -> tf.data.Dataset:
     """Prepare samples and batch them, a new permutation in every epoch.
 
     Args:
         order: who comes when.
         prepare: from an epoch and an index, (), int64 each, to what the batches are made of.
+        at_once: whether it takes an epoch and the indices of a batch, (B,), and gives the batch.
 
     Returns:
         A data set of `order.steps` batches a pass. What starts in the middle of an epoch goes on into the next one, and
@@ -72,10 +75,16 @@ def batches_in_order(order: Order, prepare: Callable[[tf.Tensor, tf.Tensor], tup
     def read(first: int, last: int, epochs_later: int) -> tf.data.Dataset:
         """Give the batches of the samples `first` to `last` of the epoch in progress, or of the one after it."""
 
+        def prepare_at_once(numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            epoch = progress.read_value() // order.steps + epochs_later
+            return prepare(epoch, order.index(epoch, numbers))
+
         def pairs(step: tf.Tensor) -> tf.data.Dataset:
             epoch = step // order.steps + epochs_later
             return tf.data.Dataset.range(first, last).map(lambda number: (epoch, order.index(epoch, number)))
 
+        if at_once:
+            return tf.data.Dataset.range(first, last).batch(order.batch_size).map(prepare_at_once)
         start = tf.data.Dataset.from_tensors(0).map(lambda _: progress.read_value())
         samples = start.flat_map(pairs).map(prepare, tf.data.AUTOTUNE, deterministic=True)
         return _batch(samples, order.batch_size)

@@ -1,0 +1,85 @@
+"""Training a head on a frozen network: seconds and accuracy, beside the plain Keras recipe and PyTorch.
+
+    KERASCNN_DATA=data python benchmarks/transfer.py
+
+`$KERASCNN_DATA/hymenoptera` holds class folders of photos in `train` and `val`. MobileNetV2 on the weights
+`stanford_dogs`, and ResNet-50 without any, at 160 px: 10 and 50 epochs of Adam at 1e-3 on the head, no augmentation.
+The seconds are those of everything but the imports: listing, decoding, building and loading the network, training, and
+validating after each epoch. Each contender runs in a process of its own, see learners.py, and in turns. PyTorch's
+network has no such weights, and only its time counts. An hour on two cores, most of it for the peers; --quick takes
+MobileNetV2, ten epochs, once.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from reporting import check_writable, report
+
+LEARNERS = ("kerascnn", "keras", "pytorch")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Compare ways of training a head."""
+
+    networks: tuple[str, ...] = ("mobilenet_v2", "resnet50")
+    """Which networks."""
+    epochs: tuple[int, ...] = (10, 50)
+    """How long."""
+    rounds: int = 3
+    """Turns, each with a seed of its own."""
+    json: Path | None = None
+    """Where to write the rows."""
+    quick: bool = False
+    """MobileNetV2, ten epochs, one turn."""
+
+
+def main(config: Config) -> None:
+    """Measure and print."""
+    root = os.environ.get("KERASCNN_DATA")
+    if root is None:
+        sys.exit("Set KERASCNN_DATA to a folder that holds hymenoptera.")
+    check_writable(config.json)
+    networks, epochs, rounds = config.networks, config.epochs, config.rounds
+    if config.quick:
+        networks, epochs, rounds = ("mobilenet_v2",), (10,), 1
+    photos = Path(root) / "hymenoptera"
+    rows = [compare(photos, network, number, rounds) for network in networks for number in epochs]
+    report("training a head on a frozen network", rows, config.json)
+
+
+def compare(photos: Path, network: str, epochs: int, rounds: int) -> dict[str, Any]:
+    """Let all contenders learn in turns: the median of their seconds, and the mean of their accuracies."""
+    outcomes: dict[str, list[dict[str, float]]] = {}
+    for seed in range(rounds):
+        for name in LEARNERS:
+            command = [sys.executable, Path(__file__).with_name("learners.py"), name, photos, network, epochs, seed]
+            outcome = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+            if outcome.returncode and (name != "pytorch" or "ModuleNotFoundError" not in outcome.stderr):
+                sys.exit(outcome.stderr)
+            if outcome.returncode:
+                print(f"{name} is left out: {outcome.stderr.strip().splitlines()[-1]}")
+            else:
+                outcomes.setdefault(name, []).append(json.loads(outcome.stdout.splitlines()[-1]))
+    seconds = {name: float(np.median([each["seconds"] for each in found])) for name, found in outcomes.items()}
+    peers = [value for name, value in seconds.items() if name != "kerascnn"]
+    accuracies = {name: [each["accuracy"] for each in found] for name, found in outcomes.items() if name != "pytorch"}
+    return {
+        "network": network,
+        "epochs": epochs,
+        **{f"{name}_seconds": value for name, value in seconds.items()},
+        "faster_than_keras": seconds["keras"] / seconds["kerascnn"],
+        "faster_than_the_best": min(peers) / seconds["kerascnn"],
+        **{f"{name}_accuracy": float(np.mean(found)) for name, found in accuracies.items()},
+    }
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))
