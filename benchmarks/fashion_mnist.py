@@ -5,8 +5,8 @@
 FOLDER holds the four IDX files. Each network is trained by train_from_scratch.py, which chooses its best epoch on a
 part of the training pictures, and measured once on the 10,000 test pictures. Then the same network is trained for some
 steps in PyTorch and in Keras, in turns, with the same optimiser and batch; without PyTorch (`pip install -e
-'.[benchmarks]'`) that part is left out. LeNet-5 takes four minutes a seed on two cores, ResNet-20 half an hour; --quick
-only compares speed.
+'.[benchmarks]'`) that part is left out. LeNet-5 takes four minutes a seed on two cores, ResNet-20 three
+quarters of an hour; --quick only compares speed.
 """
 
 import importlib.util

@@ -1,10 +1,10 @@
 """Train a classifier from random weights and export it for phones.
 
-    python pipelines/train_from_scratch.py --data fashion_mnist:FOLDER --architecture lenet5
+    python pipelines/train_from_scratch.py --data fashion_mnist:FOLDER --architecture lenet5 --augment small
 
 FOLDER holds the four IDX files of Fashion-MNIST. It takes much data: with a few hundred pictures a class, finetune.py
-gives better networks. LeNet-5 (--epochs 20 --learning-rate 2e-3) comes to 0.91 of the test pictures in some minutes on
-two CPU cores, ResNet-20 to 0.937 in half an hour (see the README).
+gives better networks. With --optimizer sgd --weight-decay 5e-3, LeNet-5 comes to 0.919 of the test pictures in 30 epochs,
+four minutes on two CPU cores, and ResNet-20 (--image-size 28 28) to 0.941 in 24 epochs, three quarters of an hour.
 """
 
 import sys
