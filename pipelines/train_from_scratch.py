@@ -3,8 +3,8 @@
     python pipelines/train_from_scratch.py --data fashion_mnist:FOLDER --architecture lenet5 --augment small
 
 FOLDER holds the four IDX files of Fashion-MNIST. It takes much data: with a few hundred pictures a class, finetune.py
-gives better networks. With --optimizer sgd --weight-decay 5e-3, LeNet-5 comes to 0.919 of the test pictures in 30 epochs,
-four minutes on two CPU cores, and ResNet-20 (--image-size 28 28) to 0.941 in 24 epochs, three quarters of an hour.
+gives better networks. With --optimizer sgd --weight-decay 5e-3, LeNet-5 comes to 0.919 of the test pictures in 30
+epochs, four minutes on two CPU cores, and ResNet-20 (--image-size 28 28) to 0.941 in 24, three quarters of an hour.
 """
 
 import sys
