@@ -1,5 +1,6 @@
 """Writing a file whole or not at all."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -38,10 +39,11 @@ def write_file(path: str | Path, content: bytes | str) -> Path:
 
 
 def _settle_folder(folder: Path) -> None:
-    """Bring a folder's new name to the disk, where folders can be opened: on Windows they cannot."""
+    """Bring a folder's new name to the disk, where folders can be: on Windows and on network drives they cannot."""
     if hasattr(os, "O_DIRECTORY"):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(descriptor)
+            with contextlib.suppress(OSError):
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)

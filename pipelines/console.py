@@ -69,8 +69,8 @@ def _print_error(text: str) -> None:
 
 
 def run_command() -> str:
-    """Give the command line of this script, as it can be typed again."""
-    return shlex.join(["python", *sys.argv])
+    """Give the command line of this script, as it can be typed to make the run again."""
+    return shlex.join(["python", *(each for each in sys.argv if each not in ("--resume", "--finish"))])
 
 
 def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool) -> int:

@@ -97,7 +97,13 @@ def train(
         resume=config.resume,
         finish=config.finish,
         every_seconds=config.checkpoint_seconds,
-        settings={"data": source.fingerprint, "weights": weights, "augment": config.augment, "mirror": config.mirror},
+        settings={
+            "data": source.fingerprint,
+            "weights": weights,
+            "augment": config.augment,
+            "mirror": config.mirror,
+            "cached": config.cache is not None,  # large photos are kept smaller
+        },
     )
     task = classification(architecture, source.classes, image_size=image_size, weights=weights, **options)
     reading: dict[str, Any] = {"batch_size": config.batch_size, "cache": config.cache}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kerascnn.data.features import Trunk, compute_features
+from kerascnn.data.features import Extractor, compute_features
 from kerascnn.data.order import Order, batches_in_order
 
 Prepare = Callable[[tf.Tensor, tf.Tensor], tuple]
@@ -47,7 +47,7 @@ class Batches(tf.data.Dataset):
         order = replace(self.order, first_step=step)
         return Batches(self._prepare, order, at_once=self._at_once, augmented=self.augmented, folder=self._folder)
 
-    def through(self, trunk: Trunk) -> "Batches":
+    def through(self, trunk: Extractor) -> "Batches":
         """Give batches of (features, targets) in the same order, whose features are computed once, now.
 
         Args:
@@ -55,7 +55,7 @@ class Batches(tf.data.Dataset):
 
         Raises:
             ValueError: if pictures are augmented, so that there is no end of them.
-            MemoryError: if the features are too many for memory, and there is no folder to keep them in.
+            MemoryError, OSError: if the features are too many for memory, or for the disk.
         """
         if self.augmented:
             raise ValueError("Augmented pictures are different in every epoch: their features cannot be kept.")

@@ -111,20 +111,25 @@ def _decode_to_folder(split: Split, load: Callable[[tf.Tensor], tf.Tensor], fold
             for image in _images(split, load):
                 file.write(image.numpy().tobytes())
                 shapes.append(image.shape)
-            _settle(file)
+            settle(file)
         with open(temporary / SHAPES, "wb") as file:
             np.save(file, np.array(shapes))
-            _settle(file)
-        try:
-            temporary.rename(folder)
-        except OSError:  # another run was faster
-            if not folder.is_dir():
-                raise
+            settle(file)
+        rename_unless_there(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _settle(file: BinaryIO) -> None:
+def rename_unless_there(temporary: Path, folder: Path) -> None:
+    """Give a folder its name, unless another run was faster."""
+    try:
+        temporary.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+
+
+def settle(file: BinaryIO) -> None:
     """Bring a file to the disk, before its folder gets its name."""
     file.flush()
     os.fsync(file.fileno())
@@ -144,7 +149,14 @@ def _images(split: Split, load: Callable[[tf.Tensor], tf.Tensor]) -> Iterable[tf
     return track(images, "Decoding pictures", total=len(split), disable=len(split) < PROGRESS_FROM)
 
 
-def content_key(split: Split, image_size: tuple[int, int], augmented: bool) -> str:
-    """Name what is kept: it changes with the content and the order of the pictures, and with the settings."""
-    settings = f"{FORMAT} {image_size} {augmented}"
+def content_key(split: Split, image_size: tuple[int, int], augmented: bool, *, labels: bool = False) -> str:
+    """Name what is kept: it changes with the content and the order of the pictures, and with the settings.
+
+    Args:
+        split: the pictures.
+        image_size: (height, width) of the network's input.
+        augmented: whether the pictures will be augmented.
+        labels: whether what is kept holds the labels too.
+    """
+    settings = f"{FORMAT} {image_size} {augmented} {split.labels.tolist() if labels else ''}"
     return hashlib.sha256("\n".join([settings, *split.digests]).encode()).hexdigest()[:32]

@@ -1,6 +1,7 @@
 """What a frozen network makes of pictures, computed once and kept in their place: in memory, or in files."""
 
 import hashlib
+import os
 import shutil
 import uuid
 from pathlib import Path
@@ -10,12 +11,14 @@ import numpy as np
 import tensorflow as tf
 from rich.progress import track
 
+from kerascnn.data.cache import rename_unless_there, settle
+
 MEMORY = 2 << 30  # bytes of features that are kept in memory
 PROGRESS_FROM = 1000  # pictures
 TARGETS = "targets.npz"
 
 
-class Trunk(Protocol):
+class Extractor(Protocol):
     """A function of a batch of pictures (B, H, W, 3) to arrays (B, ...)."""
 
     key: str  # changes with what it computes
@@ -25,7 +28,7 @@ class Trunk(Protocol):
 
 
 def compute_features(
-    batches: tf.data.Dataset, count: int, trunk: Trunk, folder: Path | None
+    batches: tf.data.Dataset, count: int, trunk: Extractor, folder: Path | None
 ) -> tuple[list[np.ndarray], Any]:
     """Compute the features of all pictures, or find them where an earlier run kept them.
 
@@ -40,6 +43,7 @@ def compute_features(
 
     Raises:
         MemoryError: if they are too many for memory, and no folder is given.
+        OSError: if the folder cannot be written, or the disk is full.
     """
     if folder is None:
         return _compute(batches, count, trunk, None)
@@ -49,8 +53,10 @@ def compute_features(
         temporary.mkdir(parents=True)
         try:
             _, targets = _compute(batches, count, trunk, temporary)
-            np.savez(temporary / TARGETS, *tf.nest.flatten(targets))
-            temporary.rename(kept)
+            with open(temporary / TARGETS, "wb") as file:
+                np.savez(file, *tf.nest.flatten(targets))
+                settle(file)
+            rename_unless_there(temporary, kept)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
     with np.load(kept / TARGETS) as stored:
@@ -59,7 +65,9 @@ def compute_features(
     return features, tf.nest.pack_sequence_as(batches.element_spec[1], leaves)
 
 
-def _compute(batches: tf.data.Dataset, count: int, trunk: Trunk, folder: Path | None) -> tuple[list[np.ndarray], Any]:
+def _compute(
+    batches: tf.data.Dataset, count: int, trunk: Extractor, folder: Path | None
+) -> tuple[list[np.ndarray], Any]:
     tables: list[np.ndarray] = []
     targets, start, size = [], 0, 0
     shown = track(batches, "Computing features", transient=True, disable=count < PROGRESS_FROM)
@@ -83,14 +91,20 @@ def _make_tables(features: tuple[np.ndarray, ...], count: int, folder: Path | No
     shapes = [(count, *each.shape[1:]) for each in features]
     if folder is not None:
         paths = [folder / f"{number:03d}.npy" for number in range(len(features))]
-        return [
-            np.lib.format.open_memmap(path, "w+", each.dtype, shape)
-            for path, each, shape in zip(paths, features, shapes, strict=True)
-        ]
+        return [_make_table(path, each.dtype, shape) for path, each, shape in zip(paths, features, shapes, strict=True)]
     size = sum(each[0].nbytes * count for each in features)
     if size > MEMORY:
         raise MemoryError(f"The features of {count:,} pictures take {size / 1e9:.1f} GB; a cache folder can hold them")
     return [np.empty(shape, each.dtype) for each, shape in zip(features, shapes, strict=True)]
+
+
+def _make_table(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.memmap:
+    """Make a file that is mapped into memory, with its room on the disk: without, a full disk would end the process."""
+    table = np.lib.format.open_memmap(path, "w+", dtype, shape)
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return table
 
 
 def _concatenate(batches: tuple[np.ndarray, ...]) -> np.ndarray:

@@ -91,5 +91,7 @@ def pipeline(
             sample = resize_sample(split.read(index), task.image_size)
         return sample["image"], task.targets(sample)
 
-    folder = None if cache in (None, "memory") else Path(cache) / content_key(split, task.image_size, bool(augment))
+    folder = None
+    if cache not in (None, "memory"):
+        folder = Path(cache) / content_key(split, task.image_size, bool(augment), labels=True)
     return Batches(prepare, order, augmented=bool(augment), folder=folder)

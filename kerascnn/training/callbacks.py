@@ -106,10 +106,10 @@ class Checkpointer(keras.callbacks.Callback):
             return
         model = self.model  # on JAX, this brings what was trained back into the variables
         variables = {"optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
-        self.checkpoint.save(self.progress, {"model": self.whole.variables, **variables}, self.facts)
+        written = self.checkpoint.save(self.progress, {"model": self.whole.variables, **variables}, self.facts)
         if self.request.signal:
             raise RunInterrupted(
                 f"Stopped by {self.request.signal} after {len(self.progress.history.rows)} epochs and "
-                f"{self.progress.step} steps. {self.checkpoint.folder} holds what is needed to resume the run.",
+                f"{self.progress.step} steps. {self.checkpoint.describe(written)}",
                 self.request.signal,
             )

@@ -5,6 +5,7 @@ the step that comes next. Its name holds the hash of its content, so that a dama
 kept.
 """
 
+import contextlib
 import hashlib
 import json
 import logging
@@ -62,20 +63,23 @@ class Checkpoint:
         if self.finish and not self.resume:
             raise ValueError("finish goes with resume: there must be a run to finish.")
         self.folder = Path(self.folder)
+        self._check_free()
+        self._due_at, self._steps = time.monotonic() + self.every_seconds, 0
+
+    def _check_free(self) -> None:
         if not self.resume and _files(self.folder):
             raise FileExistsError(
                 f"{self.folder} holds a run that was not finished. Resume it, or remove the folder to start anew."
             )
-        self._saved_at, self._steps = time.monotonic(), 0
 
     def step_is_due(self) -> bool:
         """Count a step, and tell whether it is time for a checkpoint after it."""
         self._steps += 1
         if self.every_steps is not None and self._steps >= self.every_steps:
             return True
-        return time.monotonic() - self._saved_at >= self.every_seconds
+        return time.monotonic() >= self._due_at
 
-    def save(self, progress: Progress, variables: Mapping[str, Sequence[keras.Variable]], facts: Mapping) -> None:
+    def save(self, progress: Progress, variables: Mapping[str, Sequence[keras.Variable]], facts: Mapping) -> bool:
         """Write a checkpoint, whole or not at all, and remove all but the last two.
 
         Neither a disk that is full nor numbers that are not finite end the run: a warning says that this checkpoint is
@@ -85,14 +89,24 @@ class Checkpoint:
             progress: the place of the run.
             variables: all that training changes, by part: model, optimizer, metrics.
             facts: what must be the same when the run goes on.
+
+        Returns:
+            Whether it was written.
         """
-        self._saved_at, self._steps = time.monotonic(), 0
+        started = time.monotonic()
+        written = self._write(progress, variables, facts)
+        now = time.monotonic()
+        # Where the disk is slow, nine tenths of the time are left to the training.
+        self._due_at, self._steps = now + max(self.every_seconds, 9 * (now - started)), 0
+        return written
+
+    def _write(self, progress: Progress, variables: Mapping[str, Sequence[keras.Variable]], facts: Mapping) -> bool:
         arrays = {f"best/{index:05d}": array for index, array in enumerate(progress.best.weights)}
         for part, each in variables.items():
             arrays |= {f"{part}/{index:05d}": keras.ops.convert_to_numpy(one) for index, one in enumerate(each)}
         if not all(np.isfinite(array).all() for array in arrays.values()):
             logger.warning("No checkpoint was written, since the weights are not finite any more.")
-            return
+            return False
         state = asdict(replace(progress, best=replace(progress.best, weights=[])))
         header = json.dumps({"format": FORMAT, "progress": state, "facts": self._facts(facts)})
         content = save({name: np.asarray(array, order="C") for name, array in arrays.items()}, {"run": header})
@@ -102,10 +116,13 @@ class Checkpoint:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             write_file(self.folder / name, content)
-            for path in files[: 1 - KEPT]:
-                path.unlink()
         except OSError as error:
             logger.warning("No checkpoint could be written, and the run goes on without: %s.", error)
+            return False
+        for path in files[: 1 - KEPT]:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        return True
 
     def load(self, facts: Mapping[str, Any]) -> "Saved | None":
         """Read the last checkpoint that is not damaged.
@@ -117,8 +134,12 @@ class Checkpoint:
             The checkpoint, or None where there is none.
 
         Raises:
+            FileExistsError: without `resume`, if there is one.
             ValueError: if all are damaged, or the run was started with other settings.
         """
+        self._check_free()
+        for rest in self.folder.glob(".*.tmp"):  # of a process that was killed while it wrote
+            rest.unlink()
         files = _files(self.folder)
         for path in reversed(files):
             if hashlib.sha256(path.read_bytes()).hexdigest() == PATTERN.fullmatch(path.name)[2]:
@@ -129,6 +150,18 @@ class Checkpoint:
         if files:
             raise ValueError(f"All checkpoints in {self.folder} are damaged. Remove the folder to start anew.")
         return None
+
+    def describe(self, written: bool) -> str:
+        """Say what a run that stops now can go on from.
+
+        Args:
+            written: whether its place could be stored.
+        """
+        if written:
+            return f"{self.folder} holds what is needed to resume the run."
+        if _files(self.folder):
+            return f"This place could not be stored: {self.folder} holds an earlier one."
+        return "This place could not be stored: the run has to be started anew."
 
     def remove(self) -> None:
         """Remove the folder, when what was trained is stored elsewhere."""

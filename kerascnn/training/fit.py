@@ -15,7 +15,7 @@ from kerascnn.architectures.strides import layers_below
 from kerascnn.tasks.task import Task
 from kerascnn.training.callbacks import Checkpointer, Recorder
 from kerascnn.training.checkpoint import Checkpoint
-from kerascnn.training.interruption import StopRequest, stop_on_signals
+from kerascnn.training.interruption import RunInterrupted, StopRequest, stop_on_signals
 from kerascnn.training.progress import Best, History, Progress
 from kerascnn.training.schedules import make_optimizer
 from kerascnn.training.stages import Stage, all_layers, freeze
@@ -99,8 +99,8 @@ def fit(
             finally:
                 run.take_best()
             run.progress.next_stage()
-    run.take_best()
-    run.save()
+        run.take_best()
+        run.save(request)
     return run.progress.history
 
 
@@ -133,6 +133,8 @@ class _Run:
             )
         self.facts = {
             "architecture": self.task.architecture,
+            "options": dict(self.task.options),
+            "image_size": self.task.image_size,
             "parameters": self.model.count_params(),
             "stages": [asdict(stage) for stage in self.stages],
             "order": asdict(self.train.order),
@@ -151,7 +153,12 @@ class _Run:
         if self.saved is None or not self.saved.progress.best.epoch:
             raise ValueError(f"{checkpoint.folder} holds no run with an epoch that ended: there is nothing to finish.")
         self.progress = self.saved.progress
-        self.progress.history.interrupted |= self.progress.stage < len(self.stages)
+        if self.progress.stage < len(self.stages):
+            stage = self.stages[self.progress.stage]
+            last = self.progress.stage == len(self.stages) - 1
+            self.progress.history.interrupted = not (last and self.progress.ends(stage))
+            freeze(self.model, stage)
+            self._record(stage)
         self.progress.stage = len(self.stages)
 
     def train_stage(self, request: StopRequest | None) -> None:
@@ -176,28 +183,39 @@ class _Run:
             if not progress.ends(stage):
                 self._fit(part, self._next_batches(part.train), stage.epochs, callbacks)
         finally:
-            progress.history.stages.append(
-                asdict(stage)
-                | {
-                    "epochs_run": progress.epochs_run,
-                    "trained_parameters": _count(self.model.trainable_weights),
-                    "frozen_parameters": _count(self.model.non_trainable_weights),
-                }
-            )
+            self._record(stage)
+            if part.model is not self.model:  # so that it can be evaluated as after a stage that was not divided
+                self.task.compile(make_optimizer(stage, self.steps))
         if _fingerprint(frozen) != before:
             raise RuntimeError(
                 f"A layer that the stage {stage.name} had frozen has moved: its result cannot be trusted."
             )
+
+    def _record(self, stage: Stage) -> None:
+        """Write what ran of a stage into the history; `freeze` has set what trains."""
+        self.progress.history.stages.append(
+            asdict(stage)
+            | {
+                "epochs_run": self.progress.epochs_run,
+                "trained_parameters": _count(self.model.trainable_weights),
+                "frozen_parameters": _count(self.model.non_trainable_weights),
+            }
+        )
 
     def take_best(self) -> None:
         """Give the model the weights of the best epoch so far."""
         self.model.set_weights(self.progress.best.weights)
         self.progress.history.best_epoch = self.progress.best.epoch
 
-    def save(self) -> None:
+    def save(self, request: StopRequest | None) -> None:
         """Store that all stages have run: what remains to be done is not training."""
-        if self.checkpoint is not None:
-            self.checkpoint.save(self.progress, {"model": self.model.variables}, self.facts)
+        if self.checkpoint is None:
+            return
+        written = self.checkpoint.save(self.progress, {"model": self.model.variables}, self.facts)
+        if request.signal:
+            raise RunInterrupted(
+                f"Stopped by {request.signal} after the training. {self.checkpoint.describe(written)}", request.signal
+            )
 
     def _next_batches(self, train: Any) -> Any:
         """Give training data from the next step on, where they can start there."""
@@ -207,8 +225,11 @@ class _Run:
         return train.starting_at(self.train.order.first_step + done)
 
     def _fit(self, part: Part, batches: Any, epochs: int, callbacks: Sequence[keras.callbacks.Callback]) -> None:
+        valid = part.valid
+        if hasattr(valid, "starting_at") and valid.order.seed is not None:  # else every epoch is the same
+            valid = valid.starting_at(valid.order.first_step + len(self.progress.history.rows) * len(valid))
         options = {"initial_epoch": self.progress.epochs_run, "epochs": epochs, "callbacks": [*callbacks]}
-        part.model.fit(batches, validation_data=part.valid, **self.options | options)
+        part.model.fit(batches, validation_data=valid, **self.options | options)
 
 
 @contextmanager

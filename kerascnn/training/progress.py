@@ -19,7 +19,7 @@ class History:
             that Keras logs, those of the validation data with `val_` before them.
         stages: one dict a stage: its settings, the epochs that ran, the numbers of trained and frozen parameters.
         best_epoch: the epoch whose weights the model has now; 0 is what it started from.
-        interrupted: whether Ctrl-C ended the run.
+        interrupted: whether the run was ended before all its stages were.
     """
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -46,8 +46,7 @@ class Best:
 
     def improves(self, score: float, loss: float) -> bool:
         """Whether an epoch is better than the best so far."""
-        # Weights that are not numbers still get an accuracy, that of always answering the first class.
-        return math.isfinite(loss) and (score, -loss) > (self.score, -self.loss)
+        return (score, -loss) > (self.score, -self.loss)
 
 
 @dataclass

@@ -34,12 +34,12 @@ class Trunk:
     @cached_property
     def key(self) -> str:
         """A name that changes with the layers and their weights, and not with the names that Keras gives layers."""
-        digest = hashlib.sha256()
-        for call in calls_of(self.model):
-            settings = {key: value for key, value in call.operation.get_config().items() if key != "name"}
-            digest.update(
-                f"{type(call.operation).__name__} {settings} {[each.shape for each in call.outputs]}".encode()
-            )
+        digest, numbers = hashlib.sha256(), {}
+        for number, call in enumerate(calls_of(self.model)):
+            numbers |= {id(tensor): (number, position) for position, tensor in enumerate(call.outputs)}
+            wires = [numbers[id(tensor)] for tensor in call.input_tensors]
+            settings = _without_names(call.operation.get_config())
+            digest.update(f"{type(call.operation).__name__} {settings} {wires}".encode())
         for weight in self.model.get_weights():
             digest.update(weight.tobytes())
         return digest.hexdigest()
@@ -85,8 +85,8 @@ def divided(model: keras.Model, train: Any, valid: Any) -> Part:
     trunk, tail = parts
     try:
         return Part(tail, train.through(trunk), valid.through(trunk))
-    except MemoryError as error:
-        logger.info("%s. The whole network runs in every epoch.", error)
+    except (MemoryError, OSError) as error:  # too many for memory, or for the disk
+        logger.warning("%s. The whole network runs in every epoch.", error)
         return whole
 
 
@@ -129,3 +129,11 @@ def _is_constant(operation: keras.Operation) -> bool:
     learns = any(isinstance(part, keras.layers.BatchNormalization) and part.trainable for part in parts)
     draws = len(operation.variables) > len(operation.weights)  # the rest are states of random generators, for dropout
     return not (operation.trainable_weights or learns or draws)
+
+
+def _without_names(config: Any) -> Any:
+    """Leave out the names of layers, which Keras counts in each process, and the wires that are told by them."""
+    if isinstance(config, dict):
+        hidden = {"name", "inbound_nodes", "input_layers", "output_layers"}
+        return {key: _without_names(value) for key, value in config.items() if key not in hidden}
+    return [_without_names(each) for each in config] if isinstance(config, list | tuple) else config

@@ -55,12 +55,13 @@ def make_split(seed, size):
     return Split([str(number) for number in range(size)], labels, ["0"] * size, read)
 
 
-def run(folder=None, *, callbacks=(), stages=STAGES, **options):
+def run(folder=None, *, callbacks=(), stages=STAGES, task=None, validation=None, checkpoint=None, **options):
     """Train; gives the history and the weights."""
-    task = make_task()
+    task = make_task() if task is None else task
     train = pipeline(make_split(0, 8 * STEPS - 3), task, augment=[mirror()], batch_size=8, seed=7)
-    valid = pipeline(make_split(1, 20), task, batch_size=8)
-    checkpoint = None if folder is None else Checkpoint(folder, **{"every_seconds": 1e9, "every_steps": 1} | options)
+    valid = pipeline(make_split(1, 20), task, batch_size=8, **(validation or {}))
+    if folder is not None:
+        checkpoint = Checkpoint(folder, **{"every_seconds": 1e9, "every_steps": 1} | options)
     history = fit(
         task, train, valid, stages, class_weight={0: 1.0, 1: 2.0, 2: 0.5}, checkpoint=checkpoint, callbacks=callbacks,
         verbose=0,

@@ -5,12 +5,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
+from kerascnn.data import mirror
 from kerascnn.training import Checkpoint, RunInterrupted, Stage, checkpoint
+from kerascnn.training.progress import Best, Progress
 from tests.training.small_run import STAGES, AtStep, make_split, make_task, run
 
 ROOT = Path(__file__).parents[2]
@@ -65,6 +69,7 @@ def test_a_run_can_be_broken_off_with_its_best_epoch(undisturbed, tmp_path):
         run(tmp_path, callbacks=[AtStep(8, kill)])
     history, weights = run(tmp_path, resume=True, finish=True, callbacks=[AtStep(1, kill)])
     assert history.rows == undisturbed[0].rows[:1] and history.best_epoch == 1 and history.interrupted
+    assert history.stages == [undisturbed[0].stages[0] | {"epochs_run": 1}]
     ended = run(stages=(Stage("head", 1, 0.05, warmup_epochs=0.5),))
     for array, other in zip(weights, ended[1], strict=True):
         np.testing.assert_array_equal(array, other)
@@ -110,6 +115,48 @@ def test_nothing_but_damaged_files_is_an_error(tmp_path):
         run(tmp_path, resume=True)
 
 
+def test_what_a_killed_process_left_half_written_is_removed(undisturbed, tmp_path):
+    (tmp_path / ".00000001-a.safetensors.77.tmp").write_bytes(b"half")
+    assert_same(run(tmp_path, resume=True), undisturbed)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_one_checkpoint_does_not_serve_two_runs(tmp_path):
+    keeper = Checkpoint(tmp_path / "run")
+    run(checkpoint=keeper)
+    with pytest.raises(FileExistsError, match="Resume it"):
+        run(checkpoint=keeper)
+
+
+def test_validation_data_that_are_augmented_come_as_they_would_have(tmp_path):
+    augmented = {"augment": [mirror()], "seed": 3}
+    with pytest.raises(Killed):
+        run(tmp_path, callbacks=[AtStep(8, kill)], validation=augmented)
+    assert_same(run(tmp_path, resume=True, validation=augmented), run(validation=augmented))
+
+
+def test_a_slow_disk_leaves_time_for_the_training(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(checkpoint, "write_file", lambda path, content: now.__setitem__(0, now[0] + 50))
+    keeper = Checkpoint(tmp_path, every_seconds=10.0)
+    assert keeper.save(Progress(Best([np.zeros(2)])), {}, {})
+    now[0] += 449
+    assert not keeper.step_is_due()
+    now[0] += 1
+    assert keeper.step_is_due()
+
+
+def test_a_place_that_cannot_be_stored_is_not_promised(tmp_path, monkeypatch):
+    def fail(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_file", fail)
+    ask = AtStep(3, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(RunInterrupted, match="could not be stored: the run has to be started anew"):
+        run(tmp_path, callbacks=[ask], every_steps=None)
+
+
 def test_a_disk_that_is_full_does_not_end_the_run(undisturbed, tmp_path, monkeypatch, caplog):
     with pytest.raises(Killed):
         run(tmp_path, callbacks=[AtStep(4, kill)])
@@ -151,6 +198,7 @@ def test_a_run_in_the_folder_is_not_written_over(tmp_path):
     [
         ({"stages": STAGES[:1]}, "started with stages="),
         ({"settings": {"augment": "light"}}, "started with augment=None"),
+        ({"task": replace(make_task(), options={"dropout": 0.5})}, "started with options="),
     ],
 )
 def test_other_settings_are_refused_with_their_name(tmp_path, options, message):
@@ -183,6 +231,14 @@ def test_time_makes_a_checkpoint_due(tmp_path, monkeypatch):
     assert not keeper.step_is_due()
     now[0] += 10
     assert keeper.step_is_due()
+
+
+def test_a_signal_after_the_last_step_is_heard(undisturbed, tmp_path):
+    ask = keras.callbacks.LambdaCallback(on_train_end=lambda logs: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(RunInterrupted, match=r"SIGTERM after the training.*resume"):
+        run(tmp_path, callbacks=[ask], stages=STAGES[:1])
+    history, _ = run(tmp_path, resume=True, stages=STAGES[:1], callbacks=[AtStep(1, kill)])
+    assert history.rows == undisturbed[0].rows[:2]
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])

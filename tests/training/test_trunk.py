@@ -73,7 +73,7 @@ def test_what_draws_or_collects_is_left_to_the_tail():
     base, _ = divide(model)
     assert [layer.name for layer in base.model.layers][-1] == "frozen"
     model.get_layer("collects").trainable = False
-    assert divide(model)[0].model.layers[-1].name == "flatten"
+    assert isinstance(divide(model)[0].model.layers[-1], layers.Flatten)
 
     x = layers.Conv2D(2, 3, name="first")(inputs)
     x = layers.Conv2D(2, 3, name="second")(layers.Dropout(0.5)(x))
@@ -98,14 +98,14 @@ def test_the_key_changes_with_the_weights_and_not_with_the_run():
     assert divide(model)[0].key != keys[0]
 
 
-def train(*, augment=(), divided=True, task=None, stages=None, cache=None, **options):
+def train(*, augment=(), divided=True, task=None, stages=None, cache=None, split=PICTURES, **options):
     """Train a small classifier; gives the history, the weights, and the models that `fit` was called of."""
     task = make_task() if task is None else task
     seen = []
     watch = keras.callbacks.LambdaCallback()
     watch.on_train_begin = lambda logs=None: seen.append(watch.model)
     data = [
-        pipeline(PICTURES, task, augment=augment, batch_size=8, seed=7, cache=cache),
+        pipeline(split, task, augment=augment, batch_size=8, seed=7, cache=cache),
         pipeline(make_split(1, 20), task, batch_size=8, cache=cache),
     ]
     if not divided:
@@ -178,6 +178,8 @@ def test_a_folder_keeps_features_for_the_next_run(tmp_path, monkeypatch):
     monkeypatch.setattr(trunk.Trunk, "__call__", lambda self, images: kill())
     again = train(cache=tmp_path)
     assert again[0] == first[0]
+    with pytest.raises(Killed):  # other labels make another key
+        train(cache=tmp_path, split=replace(PICTURES, labels=PICTURES.labels[::-1]))
     other = make_task()
     other.model.get_layer("conv2").kernel.assign_add(np.full((3, 3, 3, 4), 1e-2))
     with pytest.raises(Killed):  # other weights have features of their own
@@ -194,9 +196,19 @@ def test_a_run_that_is_killed_goes_on_with_its_tail(tmp_path):
         np.testing.assert_array_equal(array, other)
 
 
+def test_a_disk_that_is_full_lets_the_whole_network_run(tmp_path, monkeypatch, caplog):
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", fail)
+    assert train(cache=tmp_path)[2][0].name == "tiny"
+    assert "No space left" in caplog.text and not list(tmp_path.rglob("features-*"))
+
+
 def test_plain_fit_serves_afterwards():
     task = make_task()
     train(task=task)
+    assert np.isfinite(task.model.evaluate(pipeline(PICTURES, task), verbose=0)).all()
     task.compile()
     logs = task.model.fit(pipeline(PICTURES, task, batch_size=8, seed=7), verbose=0).history
     assert np.isfinite(logs["loss"]).all()
