@@ -7,11 +7,12 @@ from kerascnn.ops import describe
 from kerascnn.results import Classification
 from kerascnn.runs import open_run, write_run
 from kerascnn.tasks import classification, load_task
-from kerascnn.training import Stage, fit, from_scratch, transfer
+from kerascnn.training import Checkpoint, Stage, fit, from_scratch, transfer
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Checkpoint",
     "Classification",
     "Stage",
     "TFLiteModel",
