@@ -10,7 +10,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 # From a fresh clone to a fine-tuned, exported, verified model and its report, on the embedded data: some minutes.
 demo: $(VENV)/.installed
 	$(BIN)/python pipelines/finetune.py --data scenes --weights stanford_dogs --image-size 128 128 \
-		--head-epochs 4 --fine-tune-epochs 4 --output saved_models/demo --overwrite
+		--head-epochs 4 --fine-tune-epochs 4 --output saved_models/demo --overwrite --resume
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup

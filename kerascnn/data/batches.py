@@ -54,11 +54,13 @@ class Batches(tf.data.Dataset):
             trunk: from a batch of images to its features.
 
         Raises:
-            ValueError: if pictures are augmented, so that there is no end of them.
+            ValueError: if pictures are augmented, so that there is no end of them, or for batches of features.
             MemoryError, OSError: if the features are too many for memory, or for the disk.
         """
         if self.augmented:
             raise ValueError("Augmented pictures are different in every epoch: their features cannot be kept.")
+        if self._at_once:
+            raise ValueError("These batches hold features already, and no pictures.")
         each_once = batches_in_order(Order(self.order.size, self.order.batch_size), self._prepare)
         features, targets = compute_features(each_once, self.order.size, trunk, self._folder)
         tables = (tuple(map(_as_table, features)), tf.nest.map_structure(tf.constant, targets))

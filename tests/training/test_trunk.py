@@ -205,6 +205,26 @@ def test_a_disk_that_is_full_lets_the_whole_network_run(tmp_path, monkeypatch, c
     assert "No space left" in caplog.text and not list(tmp_path.rglob("features-*"))
 
 
+def mean(images):
+    """Give a feature that is easy to know."""
+    return (np.asarray(images).reshape(len(images), -1).mean(axis=1, keepdims=True, dtype="float32"),)
+
+
+def test_features_come_in_the_order_of_the_pictures():
+    batches = pipeline(PICTURES, make_task(), batch_size=8, seed=7)
+    features = batches.through(mean)
+    for (images, labels), ((found,), same) in zip(batches.repeat(2), features.repeat(2), strict=True):
+        np.testing.assert_allclose(found, mean(images)[0], rtol=1e-6)
+        np.testing.assert_array_equal(same, labels)
+
+
+def test_features_of_augmented_pictures_and_of_features_are_refused():
+    with pytest.raises(ValueError, match="different in every epoch"):
+        pipeline(PICTURES, make_task(), augment=[mirror()], seed=7).through(mean)
+    with pytest.raises(ValueError, match="features already"):
+        pipeline(PICTURES, make_task()).through(mean).through(mean)
+
+
 def test_plain_fit_serves_afterwards():
     task = make_task()
     train(task=task)
