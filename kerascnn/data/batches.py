@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerascnn.data.features import Extractor, compute_features
-from kerascnn.data.order import Order, batches_in_order
+from kerascnn.data.order import Order, batches_in_order, make_progress
 
 Prepare = Callable[[tf.Tensor, tf.Tensor], tuple]
 
@@ -39,13 +39,26 @@ class Batches(tf.data.Dataset):
     ) -> None:
         self.order, self.augmented = order, augmented
         self._prepare, self._at_once, self._folder = prepare, at_once, folder
-        self._batches = batches_in_order(order, prepare, at_once=at_once)
+        self._progress = make_progress(order)
+        self._batches = batches_in_order(order, prepare, self._progress, at_once=at_once)
         super().__init__(self._batches._variant_tensor)
 
     def starting_at(self, step: int) -> "Batches":
         """Give the same batches from another step on, counted over all epochs; see `pipeline`."""
         order = replace(self.order, first_step=step)
         return Batches(self._prepare, order, at_once=self._at_once, augmented=self.augmented, folder=self._folder)
+
+    def go_to(self, step: int) -> None:
+        """Let the next pass start at a step, as far into its epoch as `first_step`, whatever was counted so far.
+
+        A pass counts when its last batch is handed over, which is too early where somebody reads ahead and then drops
+        what was read, as Keras does on several GPUs to see the shapes.
+        """
+        if (step - self.order.first_step) % self.order.steps:
+            raise ValueError(
+                f"Passes start at {self.order.first_step} and every {self.order.steps} steps. Received: step={step}."
+            )
+        self._progress.assign(step)
 
     def through(self, trunk: Extractor) -> "Batches":
         """Give batches of (features, targets) in the same order, whose features are computed once, now.
@@ -61,7 +74,8 @@ class Batches(tf.data.Dataset):
             raise ValueError("Augmented pictures are different in every epoch: their features cannot be kept.")
         if self._at_once:
             raise ValueError("These batches hold features already, and no pictures.")
-        each_once = batches_in_order(Order(self.order.size, self.order.batch_size), self._prepare)
+        once = Order(self.order.size, self.order.batch_size)
+        each_once = batches_in_order(once, self._prepare, make_progress(once))
         features, targets = compute_features(each_once, self.order.size, trunk, self._folder)
         tables = (tuple(map(_as_table, features)), tf.nest.map_structure(tf.constant, targets))
 

@@ -1,7 +1,8 @@
 """In which order samples come: a permutation that is computed, not stored, and a run that can start in the middle."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 
 import tensorflow as tf
 
@@ -16,6 +17,7 @@ class Order:
         seed: decides the permutation of each epoch; None keeps the order.
         first_step: the batch to start with, counted over all epochs.
         shard: (number, count) of the machines that share an epoch.
+        devices: of this machine, among which each batch is divided evenly.
     """
 
     size: int
@@ -23,6 +25,7 @@ class Order:
     seed: int | None = None
     first_step: int = 0
     shard: tuple[int, int] = (0, 1)
+    devices: int = 1
 
     def __post_init__(self) -> None:
         number, count = self.shard
@@ -30,6 +33,11 @@ class Order:
             raise ValueError(f"shard must be (number, count), the number from 0. Received: shard={self.shard}.")
         if count > self.size:
             raise ValueError(f"{self.size} pictures cannot be shared by {count} machines: some would get none.")
+        if self.devices < 1 or self.batch_size % self.devices:
+            raise ValueError(
+                "A batch must be a multiple of the devices that share it. "
+                f"Received: batch_size={self.batch_size}, devices={self.devices}."
+            )
         if self.seed is not None and not 0 <= self.seed < 2**32:  # the permutation takes 32 bits of it
             raise ValueError(f"seed must lie in 0..2^32 - 1. Received: seed={self.seed}.")
         if self.first_step < 0:
@@ -42,8 +50,13 @@ class Order:
 
     @property
     def samples(self) -> int:
-        """Samples of an epoch, the same for every machine: where they do not come out even, some are seen twice."""
-        return -(-self.size // self.shard[1])
+        """Samples of an epoch, the same for every device: where they do not come out even, some are seen twice."""
+        return -(-self.size // (self.shard[1] * self.devices)) * self.devices
+
+    @property
+    def whole(self) -> "Order":
+        """The order of all machines and devices together, as one device would see it."""
+        return replace(self, batch_size=self.batch_size * self.shard[1], shard=(0, 1), devices=1)
 
     def index(self, epoch: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         """Give the indices of samples, () or (B,), int64, from their epoch and numbers in this machine's share."""
@@ -55,21 +68,24 @@ class Order:
 
 
 def batches_in_order(
-    order: Order, prepare: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]], *, at_once: bool = False
+    order: Order,
+    prepare: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]],
+    progress: tf.Variable,
+    *,
+    at_once: bool = False,
 ) -> tf.data.Dataset:
     """Prepare samples and batch them, a new permutation in every epoch.
 
     Args:
         order: who comes when.
         prepare: from an epoch and an index, (), int64 each, to what the batches are made of.
+        progress: where the next pass starts, see `make_progress`; each pass moves it on.
         at_once: whether it takes an epoch and the indices of a batch, (B,), and gives the batch.
 
     Returns:
         A data set of `order.steps` batches a pass. What starts in the middle of an epoch goes on into the next one, and
         ends in its middle, since Keras wants passes of the same length.
     """
-    with tf.device("CPU:0"):  # where tf.data runs; it cannot read a variable on a GPU
-        progress = tf.Variable(order.first_step, dtype=tf.int64, trainable=False)  # batches that were handed over
     skipped = order.first_step % order.steps * order.batch_size
 
     def read(first: int, last: int, epochs_later: int) -> tf.data.Dataset:
@@ -94,6 +110,17 @@ def batches_in_order(
         batches = batches.concatenate(read(0, skipped, 1))
     batches = batches.prefetch(2).apply(tf.data.experimental.assert_cardinality(order.steps))
     return batches if order.seed is None and not skipped else _counted(batches, progress, order.steps)
+
+
+def make_progress(order: Order) -> tf.Variable:
+    """Make what counts the batches that were handed over, over all epochs."""
+
+    def make() -> tf.Variable:
+        with tf.device("CPU:0"):  # where tf.data runs; it cannot read a variable on a GPU
+            return tf.Variable(order.first_step, dtype=tf.int64, trainable=False)
+
+    with ThreadPoolExecutor(1) as thread:  # in which no strategy is in scope, that would put it on every GPU
+        return thread.submit(make).result()
 
 
 def _batch(samples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:

@@ -38,6 +38,7 @@ def pipeline(
     cache: str | Path | None = None,
     first_step: int = 0,
     shard: tuple[int, int] = (0, 1),
+    devices: int = 1,
     fill: Fill | None = None,
 ) -> Batches:
     """Make the batches that `model.fit`, `evaluate` and `predict` take.
@@ -56,6 +57,8 @@ def pipeline(
             pass is still as long as an epoch, and ends in the middle of the next one.
         shard: (number, count) of the machines that share the work: each gets every `count`-th picture of an epoch, and
             as many as the others; where they do not come out even, some are seen twice.
+        devices: of this machine, which share each batch evenly. The last one of an epoch is filled up for that with
+            pictures that are seen twice.
         fill: what lies outside a picture that was moved, see `kerascnn.data.compose`.
 
     Returns:
@@ -67,8 +70,8 @@ def pipeline(
 
     Raises:
         ValueError: for an empty split, a batch size below 1, augmentations without a seed, a seed out of 32 bits,
-            an unknown preset, a negative first step, a shard out of range or without a picture, or a cache of samples
-            with more than a label.
+            an unknown preset, a negative first step, a shard out of range or without a picture, a batch that is no
+            multiple of the devices, or a cache of samples with more than a label.
         NotADirectoryError: if the cache is a file.
     """
     augment = preset(augment) if isinstance(augment, str) else augment
@@ -78,7 +81,7 @@ def pipeline(
         raise ValueError(f"batch_size must be at least 1. Received: batch_size={batch_size}.")
     if augment and seed is None:
         raise ValueError("Augmentations need a seed. Received: seed=None.")
-    order = Order(len(split), batch_size, seed, first_step, shard)
+    order = Order(len(split), batch_size, seed, first_step, shard, devices)
     if cache is not None:
         split = cached(split, task.image_size, cache, augmented=bool(augment))
     augmentation = compose(*augment, size=task.image_size, fill=fill)

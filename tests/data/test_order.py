@@ -103,6 +103,47 @@ def test_a_share_goes_on_where_it_stopped():
     )
 
 
+@pytest.mark.parametrize(("count", "devices"), [(1, 2), (1, 4), (2, 2), (3, 4)])
+def test_every_batch_is_a_multiple_of_the_devices(count, devices):
+    shares = [
+        labels_of(pipeline(numbered(), TASK, batch_size=4, seed=0, shard=(number, count), devices=devices))
+        for number in range(count)
+    ]
+    sizes = [[len(batch) for batch in share] for share in shares]
+    assert all(size % devices == 0 for each in sizes for size in each) and len(set(map(tuple, sizes))) == 1
+    everything = [label for share in shares for batch in share for label in batch]
+    assert set(everything) == set(range(SIZE)) and len(everything) - SIZE < count * devices
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_a_step_of_all_machines_is_one_of_the_whole(count):
+    shares = [pipeline(numbered(), TASK, batch_size=10 // count, seed=0, shard=(each, count)) for each in range(count)]
+    steps = zip(*(labels_of(share.repeat(2)) for share in shares), strict=True)
+    whole = pipeline(numbered(), TASK, batch_size=10, seed=0)
+    assert all(share.order.whole == whole.order for share in shares)
+    for step, expected in zip(steps, labels_of(whole.repeat(2)), strict=True):
+        assert sorted(label for part in step for label in part) == sorted(expected)
+
+
+def test_a_pass_starts_where_it_is_told_to_whatever_was_read_ahead():
+    whole = labels_of(pipeline(numbered(), TASK, batch_size=3, seed=0).repeat(3))
+    batches = pipeline(numbered(), TASK, batch_size=3, seed=0)
+    for _ in batches.prefetch(4).take(4):
+        pass  # the pass counts, though nobody has trained on it
+    batches.go_to(0)
+    assert labels_of(batches) == whole[:4]
+    batches.go_to(8)
+    assert labels_of(batches) == whole[8:]
+    with pytest.raises(ValueError, match=r"every 4 steps.*step=6"):
+        batches.go_to(6)
+
+
+def test_what_counts_the_steps_is_not_part_of_a_strategy():
+    with tf.distribute.OneDeviceStrategy("cpu:0").scope():
+        batches = pipeline(numbered(), TASK, batch_size=3, seed=0)
+    assert type(batches._progress) is type(tf.Variable(0))
+
+
 def test_rows_of_different_number_are_padded_with_minus_1():
     task = SimpleNamespace(
         image_size=(4, 4), targets=lambda sample: tf.ones((sample["label"], 5), tf.float32) * float(SIZE)
