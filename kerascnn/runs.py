@@ -16,6 +16,7 @@ from os import cpu_count
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 
 from kerascnn.architectures import HEADLESS_FILE, RELEASES, headless
@@ -26,6 +27,7 @@ from kerascnn.export import (
     PRECISIONS,
     Reference,
     TFLiteModel,
+    incomplete_name,
     new_run_folder,
     save_keras,
     tflite_name,
@@ -92,35 +94,34 @@ def write_run(
         ValueError, RuntimeError: see `kerascnn.export.write_exports`. What was trained is kept as PATH.incomplete, or
             as the first of PATH.incomplete2 and so on that is free.
     """
-    card = {
-        "kerascnn": version("kerascnn"),
-        "card_version": CARD_VERSION,
-        "task": task.name,
-        "architecture": task.architecture,
-        "options": task.options,
-        "weights": None if task.weights_report is None else task.weights_report.source,
-        "classes": task.classes,
-        "image_size": task.image_size,
-        "parameters": task.model.count_params(),
-        "command": facts.command,
-        "config": facts.config,
-        "created": _now(),
-        "seed": facts.seed,
-        "interrupted": history.interrupted,
-        "best_epoch": history.best_epoch,
-        "machine": {"processor": name_processor(), "cores": cpu_count()},
-        "data": describe_source(source),
-        "weights_report": None if task.weights_report is None else asdict(task.weights_report),
-        "stages": history.stages,
-    }
+    card = _describe(task, source, history, facts)
     with new_run_folder(path, overwrite=overwrite, keep_incomplete=True) as folder:
-        _write_trained(folder, task, history, card)
-        if headless_weights:
-            headless(task.model).save_weights(folder / HEADLESS_FILE)
+        _write_trained(folder, task, history, card, headless_weights)
         measured, answers = _export(folder, task, source, facts.seed, keep_over_budget)
         card |= measured | {"seconds": round(time.monotonic() - facts.started, 1)}
         _write_report(folder, task, source, history, card, answers)
     return card
+
+
+def write_trained_run(
+    path: str | Path, task: Task, source: Source, history: History, facts: RunFacts, *, headless_weights: bool = False
+) -> Path:
+    """Write a run folder that holds what was trained, and no more, for `export_run` to go on from.
+
+    That is for networks that were trained on JAX, since exports are made by TensorFlow, in a process of its own.
+
+    Args:
+        path: where the complete run folder will be.
+        task, source, history, facts, headless_weights: see `write_run`.
+
+    Returns:
+        The folder: PATH.incomplete, or the first of PATH.incomplete2 and so on that is free.
+    """
+    card = _describe(task, source, history, facts) | {"seconds": round(time.monotonic() - facts.started, 1)}
+    trained = incomplete_name(path)
+    with new_run_folder(trained) as folder:
+        _write_trained(folder, task, history, card, headless_weights)
+    return trained
 
 
 def export_run(
@@ -164,11 +165,39 @@ def export_run(
     return card
 
 
-def _write_trained(folder: Path, task: Task, history: History, card: Mapping[str, Any]) -> None:
+def _describe(task: Task, source: Source, history: History, facts: RunFacts) -> dict[str, Any]:
+    """Give the part of the card that is known when the training ends."""
+    return {
+        "kerascnn": version("kerascnn"),
+        "card_version": CARD_VERSION,
+        "task": task.name,
+        "architecture": task.architecture,
+        "options": task.options,
+        "weights": None if task.weights_report is None else task.weights_report.source,
+        "classes": task.classes,
+        "image_size": task.image_size,
+        "parameters": task.model.count_params(),
+        "command": facts.command,
+        "config": facts.config,
+        "created": _now(),
+        "seed": facts.seed,
+        "interrupted": history.interrupted,
+        "best_epoch": history.best_epoch,
+        "backend": keras.backend.backend(),
+        "machine": {"processor": name_processor(), "cores": cpu_count()},
+        "data": describe_source(source),
+        "weights_report": None if task.weights_report is None else asdict(task.weights_report),
+        "stages": history.stages,
+    }
+
+
+def _write_trained(folder: Path, task: Task, history: History, card: Mapping[str, Any], headless_weights: bool) -> None:
     """Write what was trained, before anything that may fail: it is enough for `export_run` to go on from."""
     save_keras(task, folder / MODEL_FILE)
     write_file(folder / HISTORY_FILE, _to_csv(history.rows))
     write_card(folder, card)
+    if headless_weights:
+        headless(task.model).save_weights(folder / HEADLESS_FILE)
 
 
 def _export(

@@ -14,7 +14,16 @@ from kerascnn import runs
 from kerascnn.data import Source, Split
 from kerascnn.export import PRECISIONS
 from kerascnn.report import read_card
-from kerascnn.runs import RunFacts, export_run, load_predictor, open_data, open_run, read_network, write_run
+from kerascnn.runs import (
+    RunFacts,
+    export_run,
+    load_predictor,
+    open_data,
+    open_run,
+    read_network,
+    write_run,
+    write_trained_run,
+)
 from kerascnn.tasks import ClassificationTask
 from kerascnn.training import History, Stage
 
@@ -130,6 +139,21 @@ def test_what_was_trained_is_kept_when_the_export_fails(tmp_path, task, source, 
     assert card["command"] == "python train.py"
     assert card["exported"]["command"] == "python export.py"
     assert (tmp_path / "run" / "report.html").exists()
+
+
+def test_what_was_trained_on_another_backend_is_written_for_an_export_in_another_process(
+    tmp_path, task, source, facts, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.keras.backend, "backend", lambda: "jax")
+        with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
+            write_run(tmp_path / "run", task, source, HISTORY, facts)
+        trained = write_trained_run(tmp_path / "run", task, source, HISTORY, facts)
+    assert trained == tmp_path / "run.incomplete2"  # the first one is kept for the export that failed
+    assert sorted(each.name for each in trained.iterdir()) == ["card.json", "history.csv", "model.keras"]
+    card = export_run(tmp_path / "run", trained, source, "python export.py")
+    assert (card["backend"], card["command"], card["best_epoch"]) == ("jax", "python train.py", 1)
+    assert card["metrics"]["validation"]["accuracy"] == 7 / 8
 
 
 def test_data_that_changed_are_said_and_other_classes_refused(written, source, monkeypatch, caplog):

@@ -3,7 +3,7 @@
 from kerascnn.export.exports import MODEL_FILE, export, save_keras, tflite_name, write_exports
 from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.export.parity import Reference
-from kerascnn.export.run_folder import check_output, new_run_folder
+from kerascnn.export.run_folder import check_output, incomplete_name, new_run_folder
 from kerascnn.export.tflite import PRECISIONS
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "TFLiteModel",
     "check_output",
     "export",
+    "incomplete_name",
     "new_run_folder",
     "save_keras",
     "tflite_name",

@@ -74,9 +74,15 @@ def write_exports(
         and in `reason` the budget that was missed, or None. A file that missed its budget is not written.
 
     Raises:
-        ValueError: if the model has an operator that is not builtin, or there is no picture to calibrate with.
+        ValueError: if the model has an operator that is not builtin, or there is no picture to calibrate with; on
+            another backend than TensorFlow, whose converter cannot take the model.
         RuntimeError: if a stored model does not answer as the Keras model does.
     """
+    if keras.backend.backend() != "tensorflow":
+        raise ValueError(
+            "Models are exported on TensorFlow: open the run in a process with KERAS_BACKEND=tensorflow. "
+            f"Received: the backend {keras.backend.backend()}."
+        )
     _write_keras(task, folder / MODEL_FILE, reference)
     _write_saved_model(task, folder / "saved_model", reference)
     files = convert(task, calibration)

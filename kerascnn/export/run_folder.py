@@ -63,12 +63,25 @@ def new_run_folder(path: str | Path, *, overwrite: bool = False, keep_incomplete
     except BaseException:
         if keep_incomplete:
             _set_usual_mode(temporary)
-            incomplete = _free_name(final)
+            incomplete = incomplete_name(final)
             os.replace(temporary, incomplete)
             logger.warning("What was trained is kept in %s; export_model.py --run goes on from there.", incomplete)
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def incomplete_name(final: str | Path) -> Path:
+    """Find a name for a run folder without exports: NAME.incomplete, or with a number that nothing has yet.
+
+    Args:
+        final: the name of the complete one.
+    """
+    final = Path(final)
+    for number in itertools.count(1):
+        path = final.with_name(f"{final.name}.incomplete{number if number > 1 else ''}")
+        if not os.path.lexists(path):  # not even a link to nothing
+            return path
 
 
 def _replace(new: Path, final: Path) -> None:
@@ -83,14 +96,6 @@ def _replace(new: Path, final: Path) -> None:
             os.replace(old, final)
         raise
     shutil.rmtree(old, ignore_errors=True)
-
-
-def _free_name(final: Path) -> Path:
-    """Find a name for an incomplete folder that nothing has yet, not even a link to nothing."""
-    for number in itertools.count(1):
-        path = final.with_name(f"{final.name}.incomplete{number if number > 1 else ''}")
-        if not os.path.lexists(path):
-            return path
 
 
 def _set_usual_mode(folder: Path) -> None:
