@@ -7,7 +7,7 @@ from kerascnn.ops import describe
 from kerascnn.results import Classification
 from kerascnn.runs import open_run, write_run
 from kerascnn.tasks import classification, load_task
-from kerascnn.training import Checkpoint, Stage, fit, from_scratch, transfer
+from kerascnn.training import Checkpoint, Stage, distribute, fit, from_scratch, transfer
 
 __version__ = "0.1.0"
 
@@ -19,6 +19,7 @@ __all__ = [
     "backbone",
     "classification",
     "describe",
+    "distribute",
     "fit",
     "folder",
     "from_scratch",

@@ -2,20 +2,27 @@
 
 import dataclasses
 import logging
+import os
+import shlex
+import shutil
+import subprocess
+import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import keras
 from console import print_exports, run_command
 from keras.utils import set_random_seed
 
 from kerascnn.architectures import check_options
 from kerascnn.data import open_source, pipeline, preset
 from kerascnn.export import check_output
-from kerascnn.runs import RunFacts, write_run
+from kerascnn.report import read_card
+from kerascnn.runs import RunFacts, write_run, write_trained_run
 from kerascnn.tasks import classification
-from kerascnn.training import Checkpoint, Stage, fit
+from kerascnn.training import Checkpoint, Stage, distribute, fit
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +53,7 @@ class TrainingConfig:
     balance_classes: bool = True
     """Weigh rare classes in the loss so that they count as much as common ones; the flag turns it off."""
     batch_size: int = 32
-    """Pictures in a step."""
+    """Pictures in a step of all GPUs, and all processes, together."""
     seed: int = 0
     """Decides the first weights, the order, the augmentations, and which pictures validate."""
     keep_over_budget: bool = False
@@ -59,6 +66,13 @@ class TrainingConfig:
     """With --resume: train no further, and export the best epoch so far."""
     checkpoint_seconds: float = 60.0
     """So often what a killed run goes on from is written, to a folder beside the output."""
+    coordinator: str | None = None
+    """HOST:PORT of process 0, for training in several processes, with KERAS_BACKEND=jax: one a machine, all with the
+    same command but for --process, and an --output on a disk that they share."""
+    processes: int = 1
+    """How many train together."""
+    process: int | None = None
+    """Number of this one, from 0. Process 0 writes the run folder."""
     smoke: bool = False
     """A run of a minute or so on the embedded data, to see that everything works; its answers are worthless."""
 
@@ -75,6 +89,8 @@ def train(
 ) -> int:
     """Train, export, report. Returns the exit status: 1 if an exported file missed its budget.
 
+    Of several processes, those after the first leave when they have trained.
+
     Args:
         config: the script's settings.
         stages: what trains, one after another.
@@ -87,6 +103,8 @@ def train(
     started = time.monotonic()
     output = config.output or Path("saved_models") / _run_name(config.data)
     check_output(output, overwrite=config.overwrite)
+    distribution = distribute(coordinator=config.coordinator, processes=config.processes, process=config.process)
+    reading: dict[str, Any] = distribution.share(config.batch_size) | {"cache": config.cache}
     options = options if config.dropout is None else options | {"dropout": config.dropout}
     check_options(architecture, options)
     augment = preset(config.augment, config.mirror)
@@ -105,16 +123,19 @@ def train(
             "cached": config.cache is not None,  # large photos are kept smaller
         },
     )
-    task = classification(architecture, source.classes, image_size=image_size, weights=weights, **options)
-    reading: dict[str, Any] = {"batch_size": config.batch_size, "cache": config.cache}
-    history = fit(
-        task,
-        pipeline(source.train, task, augment=augment, seed=config.seed, **reading),
-        pipeline(source.valid, task, **reading),
-        stages,
-        class_weight=source.train.class_weights() if config.balance_classes else None,
-        checkpoint=checkpoint,
-    )
+    with distribution.scope():
+        task = classification(architecture, source.classes, image_size=image_size, weights=weights, **options)
+        history = fit(
+            task,
+            pipeline(source.train, task, augment=augment, seed=config.seed, **reading),
+            pipeline(source.valid, task, **reading),
+            stages,
+            class_weight=source.train.class_weights() if config.balance_classes else None,
+            checkpoint=checkpoint,
+            verbose="auto" if distribution.writes else 0,
+        )
+    if not distribution.writes:
+        return 0
     logger.info("Exporting to %s.", output)
     settings = dataclasses.asdict(config) | {
         "output": str(output),
@@ -122,18 +143,42 @@ def train(
         "image_size": image_size,
         "options": dict(task.options),
     }
-    card = write_run(
-        output,
-        task,
-        source,
-        history,
-        RunFacts(run_command(), settings, config.seed, started),
-        headless_weights=headless_weights,
-        overwrite=config.overwrite,
-        keep_over_budget=config.keep_over_budget,
-    )
+    facts = RunFacts(run_command(), settings, config.seed, started)
+    if keras.backend.backend() == "tensorflow":
+        card = write_run(
+            output,
+            task,
+            source,
+            history,
+            facts,
+            headless_weights=headless_weights,
+            overwrite=config.overwrite,
+            keep_over_budget=config.keep_over_budget,
+        )
+        status = print_exports(output, card, config.keep_over_budget)
+    else:
+        trained = write_trained_run(output, task, source, history, facts, headless_weights=headless_weights)
+        status = _export_on_tensorflow(trained, output, config)
     checkpoint.remove()
-    return print_exports(output, card, config.keep_over_budget)
+    return status
+
+
+def _export_on_tensorflow(trained: Path, output: Path, config: TrainingConfig) -> int:
+    """Export in a process of its own what was trained on another backend. Returns its exit status."""
+    script = str(Path(__file__).with_name("export_model.py"))
+    command = [sys.executable, script, "--run", str(trained), "--output", str(output)]
+    flags = {"--overwrite": config.overwrite, "--keep-over-budget": config.keep_over_budget}
+    command += [name for name, given in flags.items() if given]
+    # On the CPU, since this process has the memory of the GPUs.
+    environment = os.environ | {"KERAS_BACKEND": "tensorflow", "CUDA_VISIBLE_DEVICES": "-1"}
+    status = subprocess.run(command, env=environment).returncode
+    if not (output / "card.json").exists() or read_card(output)["created"] != read_card(trained)["created"]:
+        raise RuntimeError(
+            f"What was trained could not be exported, and is kept in {trained}. To go on: "
+            f"KERAS_BACKEND=tensorflow {shlex.join(['python', *command[1:]])}"
+        )
+    shutil.rmtree(trained)
+    return status
 
 
 def _run_name(data: str) -> str:

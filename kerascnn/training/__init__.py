@@ -1,9 +1,21 @@
-"""Training in stages: what is frozen, for how long, at which rate; and how a killed run goes on."""
+"""Training in stages: what is frozen, for how long, at which rate; on which devices; and how a killed run goes on."""
 
 from kerascnn.training.checkpoint import Checkpoint
+from kerascnn.training.distribution import Distribution, distribute
 from kerascnn.training.fit import fit
 from kerascnn.training.interruption import RunInterrupted
 from kerascnn.training.progress import History
 from kerascnn.training.stages import Stage, freeze, from_scratch, transfer
 
-__all__ = ["Checkpoint", "History", "RunInterrupted", "Stage", "fit", "freeze", "from_scratch", "transfer"]
+__all__ = [
+    "Checkpoint",
+    "Distribution",
+    "History",
+    "RunInterrupted",
+    "Stage",
+    "distribute",
+    "fit",
+    "freeze",
+    "from_scratch",
+    "transfer",
+]

@@ -12,6 +12,23 @@ from kerascnn.training.progress import Progress
 from kerascnn.training.stages import Stage
 
 
+class InOrder(keras.callbacks.Callback):
+    """Tells batches at which epoch they are, whatever Keras has read of them ahead, or only to see their shapes.
+
+    Args:
+        batches: of `kerascnn.data.pipeline`, as they are given to `fit`.
+    """
+
+    def __init__(self, batches: Any) -> None:
+        super().__init__()
+        self.batches, self.step = batches, batches.order.first_step
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Go to the first step of the pass, which is made after this."""
+        self.batches.go_to(self.step)
+        self.step += len(self.batches)
+
+
 class Recorder(keras.callbacks.Callback):
     """Counts steps, writes a row an epoch, keeps the best weights, and ends the stage when patience runs out.
 
@@ -102,14 +119,15 @@ class Checkpointer(keras.callbacks.Callback):
         self._save_if_due()
 
     def _save_if_due(self) -> None:
-        if not (self.checkpoint.step_is_due() or self.request.signal):
+        signal = self.request.agreed()
+        if not (self.checkpoint.step_is_due() or signal):
             return
         model = self.model  # on JAX, this brings what was trained back into the variables
         variables = {"optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
         written = self.checkpoint.save(self.progress, {"model": self.whole.variables, **variables}, self.facts)
-        if self.request.signal:
+        if signal:
             raise RunInterrupted(
-                f"Stopped by {self.request.signal} after {len(self.progress.history.rows)} epochs and "
-                f"{self.progress.step} steps. {self.checkpoint.describe(written)}",
-                self.request.signal,
+                f"Stopped by {signal} after {len(self.progress.history.rows)} epochs and {self.progress.step} steps. "
+                f"{self.checkpoint.describe(written)}",
+                signal,
             )

@@ -23,6 +23,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from kerascnn.files import write_file
+from kerascnn.training.distribution import ask_all, is_first_process
 from kerascnn.training.progress import Best, History, Progress
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class Checkpoint:
         """Write a checkpoint, whole or not at all, and remove all but the last two.
 
         Neither a disk that is full nor numbers that are not finite end the run: a warning says that this checkpoint is
-        missing, and the one before it stays.
+        missing, and the one before it stays. Of several processes, the first one writes.
 
         Args:
             progress: the place of the run.
@@ -94,7 +95,7 @@ class Checkpoint:
             Whether it was written.
         """
         started = time.monotonic()
-        written = self._write(progress, variables, facts)
+        written = not is_first_process() or self._write(progress, variables, facts)
         now = time.monotonic()
         # Where the disk is slow, nine tenths of the time are left to the training.
         self._due_at, self._steps = now + max(self.every_seconds, 9 * (now - started)), 0
@@ -135,17 +136,28 @@ class Checkpoint:
 
         Raises:
             FileExistsError: without `resume`, if there is one.
-            ValueError: if all are damaged, or the run was started with other settings.
+            ValueError: if all are damaged, the run was started with other settings, or several processes do not see
+                the same folder.
         """
         self._check_free()
+        path = self._find_last()
+        if len(set(ask_all(0 if path is None else int(_digest(path)[:7], 16)))) > 1:
+            raise ValueError(
+                f"{self.folder} must be on a disk that all processes share: they see different checkpoints."
+            )
+        if path is None:
+            return None
+        saved = _read(path)
+        self._check_same(saved.facts, self._facts(facts))
+        return saved
+
+    def _find_last(self) -> Path | None:
         for rest in self.folder.glob(".*.tmp"):  # of a process that was killed while it wrote
-            rest.unlink()
+            rest.unlink(missing_ok=True)
         files = _files(self.folder)
         for path in reversed(files):
-            if hashlib.sha256(path.read_bytes()).hexdigest() == PATTERN.fullmatch(path.name)[2]:
-                saved = _read(path)
-                self._check_same(saved.facts, self._facts(facts))
-                return saved
+            if hashlib.sha256(path.read_bytes()).hexdigest() == _digest(path):
+                return path
             logger.warning("%s is damaged: going on from the one before it.", path)
         if files:
             raise ValueError(f"All checkpoints in {self.folder} are damaged. Remove the folder to start anew.")
@@ -206,6 +218,10 @@ def _files(folder: Path) -> list[Path]:
 
 def _number(path: Path) -> int:
     return int(PATTERN.fullmatch(path.name)[1])
+
+
+def _digest(path: Path) -> str:
+    return PATTERN.fullmatch(path.name)[2]
 
 
 def _read(path: Path) -> Saved:

@@ -13,7 +13,7 @@ import numpy as np
 
 from kerascnn.architectures.strides import layers_below
 from kerascnn.tasks.task import Task
-from kerascnn.training.callbacks import Checkpointer, Recorder
+from kerascnn.training.callbacks import Checkpointer, InOrder, Recorder
 from kerascnn.training.checkpoint import Checkpoint
 from kerascnn.training.interruption import RunInterrupted, StopRequest, stop_on_signals
 from kerascnn.training.progress import Best, History, Progress
@@ -46,6 +46,8 @@ def fit(
     Where a stage freezes the beginning of the network and the pictures are not augmented, the frozen part runs once for
     each picture, and only the rest in every epoch; see `kerascnn.training.trunk`. The data must be
     `kerascnn.data.pipeline`'s for that. Callbacks then see the model that trains, which takes features.
+
+    Several GPUs, or processes, share the work in the `scope` that `kerascnn.training.distribute` gives.
 
     Without a checkpoint, Ctrl-C ends the run as a finished one: the best weights so far are kept. With one, Ctrl-C and
     SIGTERM store the place of the run and stop it between two steps, and the same call with `resume` goes on from that
@@ -137,7 +139,7 @@ class _Run:
             "image_size": self.task.image_size,
             "parameters": self.model.count_params(),
             "stages": [asdict(stage) for stage in self.stages],
-            "order": asdict(self.train.order),
+            "order": asdict(self.train.order.whole),
             "class_weight": self.options["class_weight"],
         }
         self.saved = checkpoint.load(self.facts)
@@ -212,10 +214,8 @@ class _Run:
         if self.checkpoint is None:
             return
         written = self.checkpoint.save(self.progress, {"model": self.model.variables}, self.facts)
-        if request.signal:
-            raise RunInterrupted(
-                f"Stopped by {request.signal} after the training. {self.checkpoint.describe(written)}", request.signal
-            )
+        if signal := request.agreed():
+            raise RunInterrupted(f"Stopped by {signal} after the training. {self.checkpoint.describe(written)}", signal)
 
     def _next_batches(self, train: Any) -> Any:
         """Give training data from the next step on, where they can start there."""
@@ -228,7 +228,8 @@ class _Run:
         valid = part.valid
         if hasattr(valid, "starting_at") and valid.order.seed is not None:  # else every epoch is the same
             valid = valid.starting_at(valid.order.first_step + len(self.progress.history.rows) * len(valid))
-        options = {"initial_epoch": self.progress.epochs_run, "epochs": epochs, "callbacks": [*callbacks]}
+        ordered = [InOrder(batches)] if hasattr(batches, "go_to") else []
+        options = {"initial_epoch": self.progress.epochs_run, "epochs": epochs, "callbacks": [*ordered, *callbacks]}
         part.model.fit(batches, validation_data=valid, **self.options | options)
 
 

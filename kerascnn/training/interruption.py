@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+from kerascnn.training.distribution import ask_all
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -27,6 +29,11 @@ class StopRequest:
     """Which signal asked for a stop, such as `SIGTERM`; empty as long as none did."""
 
     signal: str = ""
+
+    def agreed(self) -> str:
+        """Give what any of several processes was told, so that all stop at the same place; each has to ask there."""
+        number = max(ask_all(signal.Signals[self.signal] if self.signal else 0))
+        return signal.Signals(number).name if number else ""
 
 
 @contextmanager

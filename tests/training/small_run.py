@@ -30,7 +30,7 @@ STAGES = (
 STEPS = 5  # batches of an epoch, the last one smaller
 
 
-def make_task():
+def make_task(dropout=0.3):
     """Make a classifier."""
     keras.utils.set_random_seed(0)
     inputs = layers.Input((12, 12, 3), name="image")
@@ -38,7 +38,7 @@ def make_task():
     x = layers.Conv2D(4, 3, strides=2, name="conv2")(x)
     x = layers.BatchNormalization(name="norm2", momentum=0.9)(x)
     x = layers.ReLU(name="stride2")(x)
-    x = layers.Dropout(0.3, name="dropout")(layers.GlobalAveragePooling2D(name="pool")(x))
+    x = layers.Dropout(dropout, name="dropout")(layers.GlobalAveragePooling2D(name="pool")(x))
     return ClassificationTask(keras.Model(inputs, layers.Dense(3, name="predictions")(x), name="tiny"), CLASSES)
 
 
