@@ -108,7 +108,8 @@ def train(
     options = options if config.dropout is None else options | {"dropout": config.dropout}
     check_options(architecture, options)
     augment = preset(config.augment, config.mirror)
-    source = open_source(config.data, seed=config.seed)
+    with distribution.in_turn():  # the first one prepares data sets
+        source = open_source(config.data, seed=config.seed)
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
     checkpoint = Checkpoint(
         output.with_name(f"{output.name}.checkpoints"),

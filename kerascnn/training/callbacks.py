@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerascnn.training.checkpoint import Checkpoint, Saved
+from kerascnn.training.distribution import ask_all
 from kerascnn.training.interruption import RunInterrupted, StopRequest
 from kerascnn.training.progress import Progress
 from kerascnn.training.stages import Stage
@@ -126,6 +127,7 @@ class Checkpointer(keras.callbacks.Callback):
         variables = {"optimizer": model.optimizer.variables, "metrics": model.metrics_variables}
         written = self.checkpoint.save(self.progress, {"model": self.whole.variables, **variables}, self.facts)
         if signal:
+            written = bool(ask_all(written)[0])
             raise RunInterrupted(
                 f"Stopped by {signal} after {len(self.progress.history.rows)} epochs and {self.progress.step} steps. "
                 f"{self.checkpoint.describe(written)}",

@@ -22,6 +22,8 @@ import numpy as np
 
 logger = logging.getLogger(__name__)
 
+LEAVE_SECONDS = 20  # so long a process that ends waits for the others; then one that failed takes them with it
+
 
 @dataclass(frozen=True)
 class Distribution:
@@ -61,6 +63,17 @@ class Distribution:
         return {"batch_size": batch_size // self.processes, "shard": shard, "devices": len(self.devices)}
 
     @contextmanager
+    def in_turn(self) -> Iterator[None]:
+        """Let the first process go through the block before the others, which find what it has prepared on the disk."""
+        if self.process > 0:
+            _gather(0)
+        try:
+            yield
+        finally:  # after an error too: the others will run into the same one, and say so
+            if self.processes > 1 and self.process == 0:
+                _gather(0)
+
+    @contextmanager
     def scope(self) -> Iterator[None]:
         """Divide what is trained in the block, in which the task must be made, too; on one device, change nothing.
 
@@ -81,6 +94,7 @@ class Distribution:
             if self.processes > 1:
                 import jax
 
+                _gather(0)  # the first one may be writing its last checkpoint
                 jax.distributed.shutdown()
 
 
@@ -141,10 +155,11 @@ def _mirrored(devices: tuple[str, ...]) -> Any:
 
 
 def _join(coordinator: str, processes: int, process: int) -> Distribution:
-    logger.info("Process %d of %d: waiting for the others at %s.", process, processes, coordinator)
-    keras.distribution.initialize(coordinator, processes, process)
     import jax
 
+    logger.info("Process %d of %d: waiting for the others at %s.", process, processes, coordinator)
+    # As `keras.distribution.initialize`, which would let the others wait five minutes for one that failed.
+    jax.distributed.initialize(coordinator, processes, process, shutdown_timeout_seconds=LEAVE_SECONDS)
     if jax.device_count() != processes * jax.local_device_count():
         raise ValueError(
             "Each process needs as many devices as the others. "
@@ -181,8 +196,10 @@ def is_first_process() -> bool:
 def ask_all(answer: int) -> list[int]:
     """Give what every process answers, in their order; each of them has to ask at the same place."""
     distribution = keras.distribution.distribution()
-    if distribution is None or distribution.num_processes == 1:
-        return [answer]
+    return [answer] if distribution is None or distribution.num_processes == 1 else _gather(answer)
+
+
+def _gather(answer: int) -> list[int]:
     from jax.experimental import multihost_utils
 
     return multihost_utils.process_allgather(np.int32(answer)).tolist()
