@@ -55,7 +55,11 @@ class Order:
 
 
 def batches_in_order(
-    order: Order, prepare: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]], *, at_once: bool = False
+    order: Order,
+    prepare: Callable[[tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]],
+    *,
+    at_once: bool = False,
+    finish: Callable[[tf.data.Dataset], tf.data.Dataset] | None = None,
 ) -> tf.data.Dataset:
     """Prepare samples and batch them, a new permutation in every epoch.
 
@@ -63,6 +67,7 @@ def batches_in_order(
         order: who comes when.
         prepare: from an epoch and an index, (), int64 each, to what the batches are made of.
         at_once: whether it takes an epoch and the indices of a batch, (B,), and gives the batch.
+        finish: what else is done to the batches, while those before are in use.
 
     Returns:
         A data set of `order.steps` batches a pass. What starts in the middle of an epoch goes on into the next one, and
@@ -92,6 +97,7 @@ def batches_in_order(
     batches = read(skipped, order.samples, 0)
     if skipped:
         batches = batches.concatenate(read(0, skipped, 1))
+    batches = batches if finish is None else finish(batches)
     batches = batches.prefetch(2).apply(tf.data.experimental.assert_cardinality(order.steps))
     return batches if order.seed is None and not skipped else _counted(batches, progress, order.steps)
 
