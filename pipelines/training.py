@@ -5,7 +5,7 @@ import logging
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from console import print_exports, run_command
 from keras.utils import set_random_seed
@@ -41,6 +41,14 @@ class TrainingConfig:
     """Let the preset mirror pictures; the flag turns it off, for digits and other signs."""
     cache: str | None = None
     """Decode all pictures before the first epoch and keep them: memory, or a folder, which other runs use too."""
+    label_smoothing: float = 0.0
+    """Share of each label that the loss spreads over all classes; 0.1 is usual."""
+    ema_momentum: float | None = None
+    """Validate and keep the moving average of the weights, of which a step leaves this share; 0.99 is usual."""
+    global_clipnorm: float | None = None
+    """Shorten the gradients of a step to this norm where theirs is greater."""
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
+    """What convolutions compute in; auto times a few steps and takes the faster one that this machine has."""
     patience: int | None = None
     """End a stage after so many epochs without a new best one."""
     balance_classes: bool = True
@@ -105,13 +113,20 @@ def train(
             "cached": config.cache is not None,  # large photos are kept smaller
         },
     )
-    task = classification(architecture, source.classes, image_size=image_size, weights=weights, **options)
+    task = classification(
+        architecture,
+        source.classes,
+        image_size=image_size,
+        weights=weights,
+        label_smoothing=config.label_smoothing,
+        **options,
+    )
     reading: dict[str, Any] = {"batch_size": config.batch_size, "cache": config.cache}
     history = fit(
         task,
         pipeline(source.train, task, augment=augment, seed=config.seed, **reading),
         pipeline(source.valid, task, **reading),
-        stages,
+        [_for_experts(stage, config) for stage in stages],
         class_weight=source.train.class_weights() if config.balance_classes else None,
         checkpoint=checkpoint,
     )
@@ -134,6 +149,16 @@ def train(
     )
     checkpoint.remove()
     return print_exports(output, card, config.keep_over_budget)
+
+
+def _for_experts(stage: Stage, config: TrainingConfig) -> Stage:
+    """Give a stage what the script's settings say for every stage."""
+    return dataclasses.replace(
+        stage,
+        ema_momentum=config.ema_momentum,
+        global_clipnorm=config.global_clipnorm,
+        precision=config.precision,
+    )
 
 
 def _run_name(data: str) -> str:

@@ -141,6 +141,7 @@ class _Run:
             "options": dict(self.task.options),
             "image_size": self.task.image_size,
             "parameters": self.model.count_params(),
+            "loss": self.task.loss.get_config(),
             "stages": [asdict(stage) for stage in self.stages],
             "order": asdict(self.train.order),
             "class_weight": self.options["class_weight"],
