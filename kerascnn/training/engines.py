@@ -1,7 +1,7 @@
 """Which engine runs the trunk: Keras, or LiteRT, which runs depthwise convolutions much faster on a processor.
 
-The features are the same within rounding. What a short timing chose is written into the history, and into checkpoints,
-so that a run goes on with the engine that it began with.
+The features are the same within rounding. What was chosen is written into the history, and into checkpoints, so that a
+run goes on with the engine that it began with.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ import numpy as np
 from kerascnn.litert import LiteRTModel
 from kerascnn.ops.graph import calls_of
 from kerascnn.training.precision import has_gpu
+from kerascnn.training.stages import all_layers
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,7 @@ Features = tuple[np.ndarray, ...]
 # A conversion takes half a second, and a third of one for a million parameters; a picture saves some milliseconds.
 LEAST_PICTURES = 200
 PARAMETERS_A_PICTURE = 10_000
+TIMED_FROM = 2000  # pictures; for fewer, the timing would take longer than the wrong choice
 LEAST_GAIN = 1.2  # below it, noise would decide
 TOLERANCE = 1e-4  # of the largest feature
 
@@ -84,21 +86,21 @@ Extractor = Trunk | LiteRTTrunk
 
 
 def choose_engine(trunk: Trunk, runs: int, batch_size: int, engine: str | None = None) -> Extractor:
-    """Choose what runs a trunk, by timing a batch of random pictures.
+    """Choose what runs a trunk.
 
     Args:
         trunk: what is to be run.
-        runs: how many pictures it will have to run; for few, LiteRT is not tried, since the conversion takes longer.
+        runs: how many pictures it will have to run.
         batch_size: pictures at a time.
-        engine: `keras` or `litert`, what was chosen before; None times.
+        engine: `keras` or `litert`, what was chosen before; None chooses.
 
     Returns:
-        The trunk itself, or LiteRT's: on the TensorFlow backend without a GPU, if LiteRT can run it, gives the same
-        features, and is faster.
+        The trunk itself, or LiteRT's: on the TensorFlow backend without a GPU, if LiteRT can run it and gives the same
+        features; for many pictures if it runs a batch of random ones faster, for fewer if the trunk has depthwise
+        convolutions, and for a few, whose conversion would take longer, not at all.
     """
     possible = keras.backend.backend() == "tensorflow" and not has_gpu()
-    worth_trying = runs >= max(LEAST_PICTURES, trunk.model.count_params() / PARAMETERS_A_PICTURE)
-    if engine == "keras" or not possible or not (engine or worth_trying):
+    if engine == "keras" or not possible or not (engine or _is_worth_trying(trunk.model, runs)):
         return trunk
     try:
         other = LiteRTTrunk(trunk)
@@ -108,20 +110,34 @@ def choose_engine(trunk: Trunk, runs: int, batch_size: int, engine: str | None =
     if engine == "litert":
         return other
     images = np.random.default_rng(0).integers(0, 256, (batch_size, *trunk.model.input_shape[1:]), np.uint8)
-    if not all(map(_is_near, other(images), trunk(images))):
+    if not _agree(other(images[:1]), trunk.model(images[:1], training=False)):
         logger.warning("LiteRT computes other features than Keras: the frozen part runs in Keras.")
         return trunk
+    if runs < TIMED_FROM:
+        return other
     gain = _seconds(trunk, images) / _seconds(other, images)
     logger.info("LiteRT runs the frozen part %.1f times as fast as Keras.", gain)
     return other if gain >= LEAST_GAIN else trunk
 
 
-def _is_near(features: np.ndarray, others: np.ndarray) -> bool:
-    return bool(np.abs(features - others).max() <= TOLERANCE * np.abs(others).max())
+def _is_worth_trying(model: keras.Model, runs: int) -> bool:
+    if runs < max(LEAST_PICTURES, model.count_params() / PARAMETERS_A_PICTURE):
+        return False
+    depthwise = any(isinstance(layer, keras.layers.DepthwiseConv2D) for layer in (model, *all_layers(model)))
+    return depthwise or runs >= TIMED_FROM
+
+
+def _agree(features: Features, expected: Any) -> bool:
+    others = [keras.ops.convert_to_numpy(each) for each in keras.tree.flatten(expected)]
+    return all(
+        np.abs(each - other).max() <= TOLERANCE * np.abs(other).max()
+        for each, other in zip(features, others, strict=True)
+    )
 
 
 def _seconds(run: Callable[[np.ndarray], Features], images: np.ndarray) -> float:
-    """Time the second and the third run of a batch: the first one has done what is done once."""
+    """Time a batch, twice after a run that is not timed, which does what is done once."""
+    run(images)
     seconds = []
     for _ in range(2):
         start = time.perf_counter()

@@ -24,10 +24,26 @@ def test_the_faster_engine_is_taken(trunk, monkeypatch, gain, engine):
     assert choose_engine(trunk, MANY, 4).engine == engine
 
 
-@pytest.mark.parametrize(("runs", "engine"), [(199, "keras"), (200, "litert")])
-def test_a_few_pictures_are_not_worth_a_conversion(trunk, monkeypatch, runs, engine):
+@pytest.mark.parametrize("kind", ["Conv2D", "DepthwiseConv2D"])
+@pytest.mark.parametrize("runs", [199, 200, 1999, 2000])
+def test_a_few_pictures_are_not_worth_a_conversion_nor_some_more_a_timing(monkeypatch, kind, runs):
+    inputs = keras.Input((8, 8, 3))
+    layer = layers.Conv2D(4, 3) if kind == "Conv2D" else layers.DepthwiseConv2D(3)
+    trunk = Trunk(keras.Model(inputs, [layer(inputs)], name="trunk"))
+    timed = []
+    monkeypatch.setattr(engines, "_seconds", lambda run, images: timed.append(run) or 1.0)
     monkeypatch.setattr(engines, "LEAST_GAIN", 0)
-    assert choose_engine(trunk, runs, 4).engine == engine
+    expected = runs >= 2000 or (runs >= 200 and kind == "DepthwiseConv2D")
+    assert choose_engine(trunk, runs, 4).engine == ("litert" if expected else "keras")
+    assert bool(timed) == (runs >= 2000)
+
+
+def test_a_large_network_takes_more_pictures_to_be_worth_a_conversion(monkeypatch):
+    monkeypatch.setattr(engines, "PARAMETERS_A_PICTURE", 1)
+    inputs = keras.Input((8, 8, 3))
+    trunk = Trunk(keras.Model(inputs, [layers.DepthwiseConv2D(10)(layers.ZeroPadding2D(5)(inputs))], name="trunk"))
+    assert trunk.model.count_params() == 303
+    assert [choose_engine(trunk, runs, 4).engine for runs in (302, 303)] == ["keras", "litert"]
 
 
 @pytest.mark.parametrize("engine", ["keras", "litert"])
