@@ -3,7 +3,18 @@
 from kerascnn.training.checkpoint import Checkpoint
 from kerascnn.training.fit import fit
 from kerascnn.training.interruption import RunInterrupted
+from kerascnn.training.normalization import fused_batch_norm
 from kerascnn.training.progress import History
 from kerascnn.training.stages import Stage, freeze, from_scratch, transfer
 
-__all__ = ["Checkpoint", "History", "RunInterrupted", "Stage", "fit", "freeze", "from_scratch", "transfer"]
+__all__ = [
+    "Checkpoint",
+    "History",
+    "RunInterrupted",
+    "Stage",
+    "fit",
+    "freeze",
+    "from_scratch",
+    "fused_batch_norm",
+    "transfer",
+]
