@@ -8,7 +8,7 @@ against bees (the `hymenoptera` set, --weights stanford_dogs) comes to 0.946 of 
 """
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from console import run_script
@@ -38,8 +38,11 @@ class Config(TrainingConfig):
     """Epochs in which only the new head trains."""
     fine_tune_epochs: int = 5
     """Epochs in which more of the network trains."""
-    fine_tune_from: str = "all"
-    """What trains then: all, or a stage and what comes after it, such as stride16 or stride32."""
+    fine_tune_from: tuple[str, ...] = ("all",)
+    """What trains then: all, or a stage or layer and what comes after it. Several, such as stride32 stride16, unfreeze
+    the network gradually, each for so many epochs."""
+    rate_factors: dict[str, float] = field(default_factory=dict)
+    """What the fine-tuning rate of a part is multiplied with, in pairs: stride8 0.1 stride16 0.3. Others have 1."""
     head_learning_rate: float = 1e-3
     """Adam's usual rate."""
     fine_tune_learning_rate: float = 1e-4
@@ -59,6 +62,7 @@ def main(config: Config) -> int:
         fine_tune_from=config.fine_tune_from,
         head_learning_rate=config.head_learning_rate,
         fine_tune_learning_rate=config.fine_tune_learning_rate,
+        rate_factors=config.rate_factors,
         patience=config.patience,
     )
     return train(

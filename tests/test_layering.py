@@ -12,6 +12,8 @@ PACKAGE = ROOT / "kerascnn"
 ALLOWED = {
     "results": set(),
     "files": set(),
+    "fused": set(),
+    "litert": set(),
     "ops": set(),
     "layers": {"ops"},
     "losses": {"ops"},
@@ -19,7 +21,7 @@ ALLOWED = {
     "data": {"ops"},
     "architectures": {"layers", "ops"},
     "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results"},
-    "training": {"architectures.strides", "tasks.task", "results", "files", "ops"},
+    "training": {"architectures.strides", "tasks.task", "results", "files", "fused", "litert", "ops"},
     "export": {"tasks.task", "results"},
     "report": {"results", "files"},
     # Where all parts meet: nothing but the public names may import it.
@@ -28,11 +30,11 @@ ALLOWED = {
 }
 # Packages that only these parts may import: everything else runs on every backend of Keras, or without a converter.
 RESERVED = {
-    "tensorflow": {"data", "export", "training.distribution"},
+    "tensorflow": {"data", "export", "fused", "litert", "training.distribution"},
     "jax": {"training.distribution"},
     "tensorflow_datasets": {"data"},
     "cv2": {"data"},
-    "ai_edge_litert": {"export"},
+    "ai_edge_litert": {"export", "litert"},
     "litert_quantizer": {"export"},
     "pipelines": set(),
     "benchmarks": set(),

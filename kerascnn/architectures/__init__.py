@@ -15,7 +15,7 @@ from kerascnn.architectures.resnet import (
     resnet110,
     resnet152,
 )
-from kerascnn.architectures.strides import head_layers, headless, layers_below, stride_layers
+from kerascnn.architectures.strides import head_layers, headless, layers_below, layers_of, stride_layers
 from kerascnn.architectures.vgg import vgg16
 from kerascnn.architectures.weights import HEADLESS_FILE, RELEASES, WeightsReport, load_weights
 
@@ -32,6 +32,7 @@ __all__ = [
     "headless",
     "inception_v1",
     "layers_below",
+    "layers_of",
     "lenet5",
     "load_weights",
     "mobilenet_v1",

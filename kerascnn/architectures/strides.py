@@ -7,6 +7,8 @@ import re
 
 import keras
 
+from kerascnn.ops.graph import calls_of
+
 
 def stride_layers(model: keras.Model) -> list[str]:
     """List the layers named `strideN`, in the order of the network; each ends a stage."""
@@ -17,28 +19,47 @@ def layers_below(model: keras.Model, part: str) -> set[str]:
     """Name the layers that a part of a network is computed from.
 
     Args:
-        model: a functional model with layers named `strideN`; `all` serves for any model.
-        part: `head`, a stage such as `stride16`, or `all`.
+        model: a functional model with layers named `strideN`; `all` and names of layers serve for any model.
+        part: `head`, a stage such as `stride16`, the name of a layer, or `all`.
 
     Returns:
         The names of the layers before the part: none before `all` and before the first stage.
 
     Raises:
-        ValueError: for a stride at which no stage of the model ends, or a head where no stage does.
+        ValueError: for a name that neither a stage nor a layer of the model has, or a head where no stage ends.
     """
     ends = stride_layers(model)
-    if part == "all":
+    if part == "all" or (ends and part == ends[0]):
         return set()
-    if not ends or (part != "head" and part not in ends):
+    if part in ends or (ends and part == "head"):
+        before = [model.get_layer(ends[-1] if part == "head" else ends[ends.index(part) - 1]).output]
+    elif part in {layer.name for layer in model.layers}:
+        before = next(call.input_tensors for call in calls_of(model) if call.operation.name == part)
+    else:
         raise ValueError(
             f"{model.name} has the stages {', '.join(ends) or 'none'}: layers named strideN end them. "
-            f"Received: {part!r}."
+            f"Received: {part!r}, which is no layer of it either."
         )
-    position = len(ends) if part == "head" else ends.index(part)
-    if position == 0:
-        return set()
-    below = keras.Model(model.inputs, model.get_layer(ends[position - 1]).output)
-    return {layer.name for layer in below.layers}
+    return {layer.name for layer in keras.Model(model.inputs, before).layers} if before else set()
+
+
+def layers_of(model: keras.Model, part: str) -> set[str]:
+    """Name the layers of one part of a network: those of a stage without the ones before it, or those of the head.
+
+    Args:
+        model: a functional model with layers named `strideN`.
+        part: `head` or a stage such as `stride16`.
+
+    Raises:
+        ValueError: for a part that the model does not have.
+    """
+    parts = [*stride_layers(model), "head"]
+    if part not in parts:
+        raise ValueError(f"{model.name} has the parts {', '.join(parts)}. Received: {part!r}.")
+    below = layers_below(model, part)
+    if part == "head":
+        return {layer.name for layer in model.layers} - below
+    return layers_below(model, parts[parts.index(part) + 1]) - below
 
 
 def headless(model: keras.Model) -> keras.Model:

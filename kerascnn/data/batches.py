@@ -22,6 +22,7 @@ class Batches(tf.data.Dataset):
         at_once: whether `prepare` takes the indices of a batch, (B,), at once.
         augmented: whether a picture is another one in every epoch.
         folder: where features may be kept, one folder for the pictures of this split at this size; None is memory.
+        extractor: what turns the images of a batch into features, in every epoch; None leaves them.
 
     Attributes:
         order: as given.
@@ -36,17 +37,17 @@ class Batches(tf.data.Dataset):
         at_once: bool = False,
         augmented: bool = False,
         folder: Path | None = None,
+        extractor: Extractor | None = None,
     ) -> None:
         self.order, self.augmented = order, augmented
-        self._prepare, self._at_once, self._folder = prepare, at_once, folder
-        self._progress = make_progress(order)
-        self._batches = batches_in_order(order, prepare, self._progress, at_once=at_once)
+        self._prepare, self._at_once, self._folder, self._extractor = prepare, at_once, folder, extractor
+        self._progress, finish = make_progress(order), extractor and _extracting(extractor)
+        self._batches = batches_in_order(order, prepare, self._progress, at_once=at_once, finish=finish)
         super().__init__(self._batches._variant_tensor)
 
     def starting_at(self, step: int) -> "Batches":
         """Give the same batches from another step on, counted over all epochs; see `pipeline`."""
-        order = replace(self.order, first_step=step)
-        return Batches(self._prepare, order, at_once=self._at_once, augmented=self.augmented, folder=self._folder)
+        return self._again(replace(self.order, first_step=step), self._extractor)
 
     def go_to(self, step: int) -> None:
         """Let the next pass start at a step, as far into its epoch as `first_step`, whatever was counted so far.
@@ -72,8 +73,7 @@ class Batches(tf.data.Dataset):
         """
         if self.augmented:
             raise ValueError("Augmented pictures are different in every epoch: their features cannot be kept.")
-        if self._at_once:
-            raise ValueError("These batches hold features already, and no pictures.")
+        self._check_pictures()
         once = Order(self.order.size, self.order.batch_size)
         each_once = batches_in_order(once, self._prepare, make_progress(once))
         features, targets = compute_features(each_once, self.order.size, trunk, self._folder)
@@ -84,6 +84,26 @@ class Batches(tf.data.Dataset):
 
         return Batches(look_up, self.order, at_once=True)
 
+    def streaming(self, trunk: Extractor) -> "Batches":
+        """Give batches of (features, targets) in the same order, whose features are computed in every epoch.
+
+        Args:
+            trunk: from a batch of images to its features; it runs beside what takes the batches.
+
+        Raises:
+            ValueError: for batches of features.
+        """
+        self._check_pictures()
+        return self._again(self.order, trunk)
+
+    def _again(self, order: Order, extractor: Extractor | None) -> "Batches":
+        options = {"at_once": self._at_once, "augmented": self.augmented, "folder": self._folder}
+        return Batches(self._prepare, order, extractor=extractor, **options)
+
+    def _check_pictures(self) -> None:
+        if self._at_once or self._extractor is not None:
+            raise ValueError("These batches hold features already, and no pictures.")
+
     @property
     def element_spec(self) -> tuple:
         """Shapes and types of a batch."""
@@ -91,6 +111,22 @@ class Batches(tf.data.Dataset):
 
     def _inputs(self) -> list[tf.data.Dataset]:
         return [self._batches]
+
+
+def _extracting(extractor: Extractor) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
+    """Make what turns batches of (images, targets) into batches of (features, targets)."""
+
+    def finish(batches: tf.data.Dataset) -> tf.data.Dataset:
+        spec = batches.element_spec[0]
+        shapes = [(None, *each.shape[1:]) for each in extractor(np.zeros((1, *spec.shape[1:]), np.uint8))]
+
+        def extract(images: tf.Tensor, targets: tf.Tensor) -> tuple:
+            features = tf.numpy_function(extractor, [images], [tf.float32] * len(shapes))
+            return tuple(map(tf.ensure_shape, features, shapes)), targets
+
+        return batches.map(extract)
+
+    return finish
 
 
 def _as_table(array: np.ndarray) -> tf.Tensor:

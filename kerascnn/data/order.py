@@ -73,6 +73,7 @@ def batches_in_order(
     progress: tf.Variable,
     *,
     at_once: bool = False,
+    finish: Callable[[tf.data.Dataset], tf.data.Dataset] | None = None,
 ) -> tf.data.Dataset:
     """Prepare samples and batch them, a new permutation in every epoch.
 
@@ -81,6 +82,7 @@ def batches_in_order(
         prepare: from an epoch and an index, (), int64 each, to what the batches are made of.
         progress: where the next pass starts, see `make_progress`; each pass moves it on.
         at_once: whether it takes an epoch and the indices of a batch, (B,), and gives the batch.
+        finish: what else is done to the batches, while those before are in use.
 
     Returns:
         A data set of `order.steps` batches a pass. What starts in the middle of an epoch goes on into the next one, and
@@ -108,6 +110,7 @@ def batches_in_order(
     batches = read(skipped, order.samples, 0)
     if skipped:
         batches = batches.concatenate(read(0, skipped, 1))
+    batches = batches if finish is None else finish(batches)
     batches = batches.prefetch(2).apply(tf.data.experimental.assert_cardinality(order.steps))
     return batches if order.seed is None and not skipped else _counted(batches, progress, order.steps)
 

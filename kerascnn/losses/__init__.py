@@ -1,5 +1,5 @@
 """Losses: functions of (annotation, outputs), in `keras.ops`."""
 
-from kerascnn.losses.classification import AuxiliaryCrossEntropy
+from kerascnn.losses.classification import AuxiliaryCrossEntropy, SmoothedCrossEntropy
 
-__all__ = ["AuxiliaryCrossEntropy"]
+__all__ = ["AuxiliaryCrossEntropy", "SmoothedCrossEntropy"]

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 from kerascnn.architectures import RELEASES, build, load_weights
-from kerascnn.losses import AuxiliaryCrossEntropy
+from kerascnn.losses import AuxiliaryCrossEntropy, SmoothedCrossEntropy
 from kerascnn.metrics.classification import MainAccuracy, summarise_classification
 from kerascnn.results import Classification
 from kerascnn.tasks.task import Task
@@ -22,15 +22,18 @@ class ClassificationTask(Task):
 
     Attributes:
         auxiliary: the same network with the outputs of its auxiliary classifiers; None where it has none.
+        label_smoothing: share of each label that the loss spreads over all classes.
     """
 
     name: ClassVar[str] = "classification"
     auxiliary: keras.Model | None = None
+    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
         super().__post_init__()
         _check_classes(self.classes)
+        _ = self.loss  # it refuses a share of smoothing that is out of range, now and not when training begins
         if self.model.output_shape != (None, len(self.classes)):
             raise ValueError(
                 f"The network must give one logit for each of the {len(self.classes)} classes. "
@@ -46,7 +49,9 @@ class ClassificationTask(Task):
     def loss(self) -> keras.losses.Loss:
         """Cross-entropy of logits (B, classes), or those of auxiliary classifiers too, with integer labels (B,)."""
         if self.auxiliary is not None:
-            return AuxiliaryCrossEntropy()
+            return AuxiliaryCrossEntropy(label_smoothing=self.label_smoothing)
+        if self.label_smoothing:
+            return SmoothedCrossEntropy(self.label_smoothing)
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     @property
@@ -98,6 +103,7 @@ def classification(
     *,
     image_size: tuple[int, int] = (224, 224),
     weights: str | Path | None = None,
+    label_smoothing: float = 0.0,
     **options: Any,
 ) -> ClassificationTask:
     """Make a classifier: a network of a known architecture for the given classes.
@@ -108,6 +114,8 @@ def classification(
         image_size: (height, width) of the network's input in pixels.
         weights: see `kerascnn.architectures.load_weights`; None starts from a random initialisation. The head of a run
             folder, or of a file in one, is only loaded if it is for the same classes.
+        label_smoothing: share of each label that the loss spreads over all classes, from 0 to below 1, so that the
+            network does not become surer than it can be; 0.1 is usual.
         **options: what the builder of that architecture takes, such as `alpha`, `dropout` or `auxiliary`.
 
     Returns:
@@ -115,7 +123,8 @@ def classification(
         `fit` of; without, the two are the same.
 
     Raises:
-        ValueError: for classes that are too few, not different, empty or of several lines, or what the builder refuses.
+        ValueError: for classes that are too few, not different, empty or of several lines, a share out of range, or
+            what the builder refuses.
 
     Example:
         >>> task = classification("mobilenet_v2", ["ants", "bees"], image_size=(160, 160))
@@ -130,7 +139,7 @@ def classification(
     auxiliary = None
     if options.pop("auxiliary", False):  # the two models share their layers
         auxiliary, model = model, keras.Model(model.input, model.get_layer("predictions").output, name=model.name)
-    return ClassificationTask(model, names, report, architecture, options, auxiliary)
+    return ClassificationTask(model, names, report, architecture, options, auxiliary, label_smoothing)
 
 
 def _is_of_other_classes(weights: str | Path, classes: tuple[str, ...]) -> bool:

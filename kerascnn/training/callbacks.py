@@ -10,6 +10,7 @@ from kerascnn.training.checkpoint import Checkpoint, Saved
 from kerascnn.training.distribution import ask_all
 from kerascnn.training.interruption import RunInterrupted, StopRequest
 from kerascnn.training.progress import Progress
+from kerascnn.training.schedules import current_rate
 from kerascnn.training.stages import Stage
 
 
@@ -58,7 +59,7 @@ class Recorder(keras.callbacks.Callback):
         """Write the row, and look whether the stage ends."""
         if not math.isfinite(logs["val_loss"]):
             raise RuntimeError(self._diverged("validation loss", ""))
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        rate = current_rate(self.model.optimizer)
         row = {"stage": self.stage.name, "learning_rate": rate} | {key: float(value) for key, value in logs.items()}
         self.progress.end_epoch(row, logs[f"val_{self.monitor}"], logs["val_loss"], self.whole.get_weights)
         if self.progress.ends(self.stage):
@@ -70,6 +71,27 @@ class Recorder(keras.callbacks.Callback):
             f"{self.stage.name}. Lower its learning rate of {self.stage.learning_rate}, or look for values in the data "
             f"that are not finite. The model has the weights of epoch {self.progress.best.epoch}."
         )
+
+
+class WeightAveraging(keras.callbacks.Callback):
+    """Shows the averaged weights to the validation, and to the callbacks before this one at the end of an epoch.
+
+    The optimiser keeps the averages. What trains, and what a checkpoint stores, are the weights themselves.
+    """
+
+    def on_test_begin(self, logs: Mapping[str, float] | None = None) -> None:
+        """Put the averages in the place of the weights."""
+        self.trained = [keras.ops.convert_to_numpy(weight) for weight in self.model.trainable_weights]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        """Put the weights back."""
+        for weight, value in zip(self.model.trainable_weights, self.trained, strict=True):
+            weight.assign(value)
+
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
+        """Put the weights back, since Keras leaves the averages when `fit` ends, and another `fit` may go on."""
+        self.on_epoch_end(-1)
 
 
 class Checkpointer(keras.callbacks.Callback):

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import keras
@@ -13,9 +14,11 @@ import numpy as np
 
 from kerascnn.architectures.strides import layers_below
 from kerascnn.tasks.task import Task
-from kerascnn.training.callbacks import Checkpointer, InOrder, Recorder
+from kerascnn.training.callbacks import Checkpointer, InOrder, Recorder, WeightAveraging
 from kerascnn.training.checkpoint import Checkpoint
 from kerascnn.training.interruption import RunInterrupted, StopRequest, stop_on_signals
+from kerascnn.training.normalization import fused_batch_norm
+from kerascnn.training.precision import check_precision, choose_precision, computing_in
 from kerascnn.training.progress import Best, History, Progress
 from kerascnn.training.schedules import make_optimizer
 from kerascnn.training.stages import Stage, all_layers, freeze
@@ -43,8 +46,8 @@ def fit(
     as trainable as it was before; as always in Keras, that takes effect with the next `compile`.
 
     Data of `kerascnn.data.pipeline` start at the step that they were made for: another call sees the same epochs again.
-    Where a stage freezes the beginning of the network and the pictures are not augmented, the frozen part runs once for
-    each picture, and only the rest in every epoch; see `kerascnn.training.trunk`. The data must be
+    Where a stage freezes the beginning of the network, that part runs once for each picture that is not augmented, and
+    beside the training for those that are, if LiteRT runs it faster; see `kerascnn.training.trunk`. The data must be
     `kerascnn.data.pipeline`'s for that. Callbacks then see the model that trains, which takes features.
 
     Several GPUs, or processes, share the work in the `scope` that `kerascnn.training.distribute` gives.
@@ -70,7 +73,8 @@ def fit(
         seeds give the same history.
 
     Raises:
-        ValueError: for no stages, a stage that the model does not have or in which nothing trains, data without a batch
+        ValueError: for no stages, a stage that the model does not have or in which nothing trains, rate factors of
+            unknown parts, a precision that this machine does not have, data without a batch
             or of unknown length; for a checkpoint with data that cannot start at any step, of a run with other
             settings, or with nothing to finish.
         RuntimeError: if a frozen layer moved, or the loss is no longer finite. The model has its best weights then.
@@ -78,8 +82,10 @@ def fit(
     """
     if not stages:
         raise ValueError("fit needs at least one stage.")
-    for stage in stages:  # a stage that the model does not have is refused now, not when its turn comes
+    for stage in stages:  # what cannot be done is refused now, not when its turn comes
         layers_below(task.training_model, stage.trainable)
+        make_optimizer(stage, 1, task.training_model)
+        check_precision(stage.precision)
     for name, batches in (("train", train), ("valid", valid)):
         _check_batches(name, batches)
     options = {
@@ -88,7 +94,8 @@ def fit(
         "verbose": _verbosity() if verbose == "auto" else verbose,
     }
     run = _Run(task, train, valid, stages, options, callbacks, checkpoint)
-    with _trainable_restored(task.training_model), stop_on_signals() if checkpoint else nullcontext() as request:
+    model, interruptible = task.training_model, stop_on_signals() if checkpoint else nullcontext()
+    with _trainable_restored(model), fused_batch_norm(model), interruptible as request:
         while run.progress.stage < len(stages):
             try:
                 run.train_stage(request)
@@ -138,6 +145,7 @@ class _Run:
             "options": dict(self.task.options),
             "image_size": self.task.image_size,
             "parameters": self.model.count_params(),
+            "loss": self.task.loss.get_config(),
             "stages": [asdict(stage) for stage in self.stages],
             "order": asdict(self.train.order.whole),
             "class_weight": self.options["class_weight"],
@@ -165,38 +173,54 @@ class _Run:
 
     def train_stage(self, request: StopRequest | None) -> None:
         """Run a stage, or what is left of it."""
-        stage, progress = self.stages[self.progress.stage], self.progress
+        stage, chosen = self.stages[self.progress.stage], self.progress.chosen
         frozen = freeze(self.model, stage)
         if not self.model.trainable_weights:
             raise ValueError(f"Nothing of {self.model.name} trains in the stage {stage.name}.")
         before = _fingerprint(frozen)
         logger.info("Stage %s: up to %d epochs, %s trains.", stage.name, stage.epochs, stage.trainable)
-        part = divided(self.model, self.train, self.valid)
-        self.task.compile(make_optimizer(stage, self.steps), model=part.model)
-        callbacks = [Recorder(progress, stage, self.task.monitor, self.model), *self.callbacks]
-        if self.checkpoint is not None:
-            callbacks.append(Checkpointer(self.checkpoint, progress, self.model, self.facts, request, self.saved))
-            self.saved = None
+        part = divided(self.model, self.train, self.valid, stage.epochs, chosen.get("engine"))
+        chosen |= {"engine": part.engine, "precision": chosen.get("precision") or self._choose_precision(stage, part)}
         try:
-            if progress.step:
-                part.model.evaluate(part.valid, steps=1, verbose=0)  # Keras makes its metrics late
-                rest = self._next_batches(part.train).take(self.steps - progress.step)
-                self._fit(part, rest, progress.epochs_run + 1, callbacks)
-            if not progress.ends(stage):
-                self._fit(part, self._next_batches(part.train), stage.epochs, callbacks)
+            with computing_in(part.model, chosen["precision"]):
+                self._compile(stage, part.model)
+                self._train(stage, part, request)
         finally:
             self._record(stage)
-            if part.model is not self.model:  # so that it can be evaluated as after a stage that was not divided
-                self.task.compile(make_optimizer(stage, self.steps))
+            self._compile(stage, self.model)  # so that it can be evaluated, whatever part of it was trained how
         if _fingerprint(frozen) != before:
             raise RuntimeError(
                 f"A layer that the stage {stage.name} had frozen has moved: its result cannot be trusted."
             )
 
+    def _choose_precision(self, stage: Stage, part: Part) -> str:
+        if stage.precision != "auto":
+            return stage.precision
+        return choose_precision(part.model, partial(self._compile, stage, part.model), next(iter(part.train)))
+
+    def _compile(self, stage: Stage, model: keras.Model) -> None:
+        self.task.compile(make_optimizer(stage, self.steps, self.model), model=model)
+
+    def _train(self, stage: Stage, part: Part, request: StopRequest | None) -> None:
+        progress = self.progress
+        callbacks = [Recorder(progress, stage, self.task.monitor, self.model), *self.callbacks]
+        if stage.ema_momentum is not None:
+            callbacks.append(WeightAveraging())
+        if self.checkpoint is not None:
+            callbacks.append(Checkpointer(self.checkpoint, progress, self.model, self.facts, request, self.saved))
+            self.saved = None
+        if progress.step:
+            part.model.evaluate(part.valid, steps=1, verbose=0)  # Keras makes its metrics late
+            rest = self._next_batches(part.train).take(self.steps - progress.step)
+            self._fit(part, rest, progress.epochs_run + 1, callbacks)
+        if not progress.ends(stage):
+            self._fit(part, self._next_batches(part.train), stage.epochs, callbacks)
+
     def _record(self, stage: Stage) -> None:
         """Write what ran of a stage into the history; `freeze` has set what trains."""
         self.progress.history.stages.append(
             asdict(stage)
+            | self.progress.chosen
             | {
                 "epochs_run": self.progress.epochs_run,
                 "trained_parameters": _count(self.model.trainable_weights),

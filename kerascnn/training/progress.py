@@ -17,7 +17,8 @@ class History:
     Attributes:
         rows: one dict an epoch: stage, epoch (from 1 over the whole run), learning_rate at its end, and every metric
             that Keras logs, those of the validation data with `val_` before them.
-        stages: one dict a stage: its settings, the epochs that ran, the numbers of trained and frozen parameters.
+        stages: one dict a stage: its settings, the epochs that ran, the numbers of trained and frozen parameters, and
+            which `engine` ran what was frozen.
         best_epoch: the epoch whose weights the model has now; 0 is what it started from.
         interrupted: whether the run was ended before all its stages were.
     """
@@ -60,6 +61,7 @@ class Progress:
         epochs_run: whole epochs of that stage so far.
         waited: those of them since the last new best one.
         step: batches of the epoch in progress so far.
+        chosen: what a timing decided for the stage in progress, so that what goes on does so in the same way.
     """
 
     best: Best
@@ -68,6 +70,7 @@ class Progress:
     epochs_run: int = 0
     waited: int = 0
     step: int = 0
+    chosen: dict[str, str] = field(default_factory=dict)
 
     def ends(self, stage: Stage) -> bool:
         """Whether a stage has run its epochs, or out of patience."""
@@ -93,4 +96,4 @@ class Progress:
 
     def next_stage(self) -> None:
         """Move on to the first epoch of the next stage."""
-        self.stage, self.epochs_run, self.waited, self.step = self.stage + 1, 0, 0, 0
+        self.stage, self.epochs_run, self.waited, self.step, self.chosen = self.stage + 1, 0, 0, 0, {}

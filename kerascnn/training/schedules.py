@@ -1,42 +1,83 @@
 """Optimisers with their learning-rate schedules, as a stage describes them."""
 
+import re
+
 import keras
 
+from kerascnn.architectures.strides import layers_of
 from kerascnn.training.stages import Stage
 
 MOMENTUM = 0.9
 NOT_DECAYED = ["bias", "gamma", "beta"]
 
+Rate = float | keras.optimizers.schedules.LearningRateSchedule
 
-def make_optimizer(stage: Stage, steps_per_epoch: int) -> keras.optimizers.Optimizer:
+
+def make_optimizer(stage: Stage, steps_per_epoch: int, model: keras.Model | None = None) -> keras.optimizers.Optimizer:
     """Make the optimiser of a stage: Adam or SGD, with decoupled weight decay where there is some.
 
     Args:
-        stage: gives kind, rate, schedule, warm-up and decay.
+        stage: says what it is like.
         steps_per_epoch: batches in an epoch.
+        model: the network whose parts the stage's `rate_factors` name; it may be left out where there are none.
 
     Returns:
-        An optimiser whose rate rises over the warm-up and is then constant or falls to zero along a cosine.
+        An optimiser whose rate rises over the warm-up and is then constant or falls to zero along a cosine; with
+        `rate_factors`, Keras' `MultiOptimizer` of one such optimiser for each of them.
+
+    Raises:
+        ValueError: for a factor of a part that the model does not have.
     """
+    usual = _make_optimizer(stage, _make_rate(stage, steps_per_epoch, 1.0))
+    if not stage.rate_factors:
+        return usual
+    optimizers = keras.optimizers.OptimizerMap(usual)
+    for part, factor in stage.rate_factors.items():
+        paths = [
+            weight.path for name in sorted(layers_of(model, part)) for weight in model.get_layer(name).trainable_weights
+        ]
+        if paths:  # a part that is frozen has none
+            optimizers["|".join(map(re.escape, paths))] = _make_optimizer(
+                stage, _make_rate(stage, steps_per_epoch, factor)
+            )
+    return keras.optimizers.MultiOptimizer(optimizers)
+
+
+def current_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """Give the learning rate of the next step: the highest one, where parts have factors."""
+    optimizers = getattr(optimizer, "optimizers", [optimizer])
+    # One that is not built has no weights to train, and its schedule stands still.
+    return max(float(keras.ops.convert_to_numpy(each.learning_rate)) for each in optimizers if each.built)
+
+
+def _make_rate(stage: Stage, steps_per_epoch: int, factor: float) -> Rate:
+    highest = stage.learning_rate * factor
     warmup_steps = round(stage.warmup_epochs * steps_per_epoch)
-    rate = stage.learning_rate
     if stage.schedule == "cosine":
-        rate = keras.optimizers.schedules.CosineDecay(
-            initial_learning_rate=0.0 if warmup_steps else stage.learning_rate,
+        return keras.optimizers.schedules.CosineDecay(
+            initial_learning_rate=0.0 if warmup_steps else highest,
             decay_steps=max(1, stage.epochs * steps_per_epoch - warmup_steps),
-            warmup_target=stage.learning_rate if warmup_steps else None,
+            warmup_target=highest if warmup_steps else None,
             warmup_steps=warmup_steps,
         )
-    elif warmup_steps:
-        rate = keras.optimizers.schedules.PolynomialDecay(0.0, warmup_steps, end_learning_rate=stage.learning_rate)
+    if warmup_steps:
+        return keras.optimizers.schedules.PolynomialDecay(0.0, warmup_steps, end_learning_rate=highest)
+    return highest
+
+
+def _make_optimizer(stage: Stage, rate: Rate) -> keras.optimizers.Optimizer:
+    options = {
+        "weight_decay": stage.weight_decay or None,
+        "global_clipnorm": stage.global_clipnorm,
+        "use_ema": stage.ema_momentum is not None,
+        "ema_momentum": stage.ema_momentum,
+    }
     if stage.optimizer == "sgd":
-        optimizer = keras.optimizers.SGD(
-            rate, momentum=MOMENTUM, nesterov=True, weight_decay=stage.weight_decay or None
-        )
+        optimizer = keras.optimizers.SGD(rate, momentum=MOMENTUM, nesterov=True, **options)
     elif stage.weight_decay:
-        optimizer = keras.optimizers.AdamW(rate, weight_decay=stage.weight_decay)
+        optimizer = keras.optimizers.AdamW(rate, **options)
     else:
-        optimizer = keras.optimizers.Adam(rate)
+        optimizer = keras.optimizers.Adam(rate, **options)
     if stage.weight_decay:
         optimizer.exclude_from_weight_decay(var_names=NOT_DECAYED)
     return optimizer

@@ -1,18 +1,24 @@
 """Stages: what trains, for how long, at which rate. A way of training is a list of them, and nothing else.
 
 A stage is named by the part of the network that trains: `head` is everything after the last feature map, `strideN` the
-stage of the network that ends in the layer `strideN` and everything after it, `all` the whole network.
+stage of the network that ends in the layer `strideN` and everything after it, the name of a layer is that layer and
+everything after it, `all` the whole network.
 """
 
-import re
-from collections.abc import Iterator
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
 import keras
 
 from kerascnn.architectures.strides import layers_below
 
+CHOICES = {
+    "schedule": ("constant", "cosine"),
+    "batch_norm": ("frozen", "trained"),
+    "optimizer": ("adam", "sgd"),
+    "precision": ("float32", "mixed_bfloat16", "mixed_float16", "auto"),
+}
 FROM_SCRATCH = {"adam": (1e-3, 0.05), "sgd": (0.1, 1e-3)}  # usual learning rate and weight decay
 
 
@@ -21,7 +27,7 @@ class Stage:
     """One part of a training run.
 
     Attributes:
-        trainable: `head`, `strideN` or `all`.
+        trainable: `head`, `strideN`, the name of a layer, or `all`.
         epochs: at most so many.
         learning_rate: at its highest, after the warm-up.
         schedule: `cosine` lets the rate fall to zero over the stage, `constant` does not.
@@ -32,6 +38,17 @@ class Stage:
         optimizer: `adam`, or `sgd` with Nesterov's momentum of 0.9.
         weight_decay: share of each kernel, times the learning rate, that a step takes off it (decoupled, as in AdamW);
             biases and batch normalisations keep theirs.
+        rate_factors: what the learning rate of a part is multiplied with, by its name, `strideN` or `head`; parts that
+            are not named have 1. Early layers, which are of use for most pictures, can so be bent less than late ones
+            (Howard and Ruder 2018, section 3.2).
+        ema_momentum: what is validated, and kept, is the exponential moving average of the weights, of which each step
+            leaves this share as it was: 0.99 is the mean of the last hundred steps or so. None does not average. The
+            statistics of batch normalisations are averages already, and stay as they are.
+        global_clipnorm: the gradients of a step are shortened to this norm, taken over all weights together, where
+            theirs is greater; None leaves them.
+        precision: `float32`; `mixed_bfloat16` or `mixed_float16`, which compute with 16 bits and keep weights, input
+            and logits at 32; `auto` times a few steps and takes the faster one that the hardware has. See
+            `kerascnn.training.precision`.
         name: what the history calls this stage; by default what trains.
     """
 
@@ -45,18 +62,15 @@ class Stage:
     batch_norm: Literal["frozen", "trained"] = "frozen"
     weight_decay: float = 0.0
     optimizer: Literal["adam", "sgd"] = "adam"
+    rate_factors: Mapping[str, float] = field(default_factory=dict)
+    ema_momentum: float | None = None
+    global_clipnorm: float | None = None
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
     name: str = ""
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense, and name the stage."""
-        if not re.fullmatch(r"head|all|stride\d+", self.trainable):
-            raise ValueError(f"trainable must be head, all or strideN. Received: trainable={self.trainable!r}.")
-        known = {
-            "schedule": ("constant", "cosine"),
-            "batch_norm": ("frozen", "trained"),
-            "optimizer": ("adam", "sgd"),
-        }
-        for name, choices in known.items():
+        for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:  # a misspelt word would quietly be the other one
                 raise ValueError(f"{name} must be {' or '.join(choices)}. Received: {name}={getattr(self, name)!r}.")
         if not (self.epochs >= 1 and self.learning_rate > 0):
@@ -73,6 +87,21 @@ class Stage:
             raise ValueError(f"patience must be at least 1 epoch, or None. Received: patience={self.patience}.")
         if not self.weight_decay >= 0:
             raise ValueError(f"weight_decay must not be negative. Received: weight_decay={self.weight_decay}.")
+        if not all(factor > 0 for factor in self.rate_factors.values()):
+            raise ValueError(f"rate_factors must be positive. Received: rate_factors={dict(self.rate_factors)}.")
+        if self.ema_momentum is not None and not 0 < self.ema_momentum < 1:
+            raise ValueError(
+                f"ema_momentum must lie between 0 and 1, or be None. Received: ema_momentum={self.ema_momentum}."
+            )
+        if self.global_clipnorm is not None and not self.global_clipnorm > 0:
+            raise ValueError(
+                f"global_clipnorm must be positive, or None. Received: global_clipnorm={self.global_clipnorm}."
+            )
+        if self.global_clipnorm is not None and self.rate_factors:
+            raise ValueError(
+                "global_clipnorm cannot go with rate_factors: each rate has an optimiser of its own, which would clip "
+                "the gradients of its part by themselves."
+            )
         object.__setattr__(self, "name", self.name or self.trainable)
 
 
@@ -80,21 +109,25 @@ def transfer(
     head_epochs: int = 10,
     fine_tune_epochs: int = 5,
     *,
-    fine_tune_from: str = "all",
+    fine_tune_from: str | Sequence[str] = "all",
     head_learning_rate: float = 1e-3,
     fine_tune_learning_rate: float = 1e-4,
+    rate_factors: Mapping[str, float] | None = None,
     patience: int | None = None,
 ) -> list[Stage]:
     """List the stages of transfer learning: a new head on the frozen network first, then the network itself.
 
     Args:
         head_epochs: 0 leaves the first stage out.
-        fine_tune_epochs: 0 leaves the second stage out.
-        fine_tune_from: what trains in the second stage: `strideN` or `all`.
+        fine_tune_epochs: of each further stage; 0 leaves them out.
+        fine_tune_from: what trains after the head: `strideN`, the name of a layer, or `all`. Several of them, such as
+            `("stride32", "stride16")`, are stages one after another, which unfreeze the network gradually (Howard and
+            Ruder 2018, section 3.3).
         head_learning_rate: of the first stage, constant.
         fine_tune_learning_rate: of the second, after a warm-up of one epoch, or of a fifth of the stage if that is
             shorter, falling to zero; a tenth of the first by default, so that the pre-trained weights are bent and not
             broken.
+        rate_factors: of the stages after the first, see `Stage`.
         patience: see `Stage`. For what else a stage has, `dataclasses.replace` the ones that this gives.
 
     Raises:
@@ -103,20 +136,22 @@ def transfer(
     stages = []
     if head_epochs:
         stages.append(Stage("head", head_epochs, head_learning_rate, patience=patience, name="head"))
-    if fine_tune_epochs:
+    parts = [fine_tune_from] if isinstance(fine_tune_from, str) else fine_tune_from
+    for part in parts if fine_tune_epochs else ():
         stages.append(
             Stage(
-                fine_tune_from,
+                part,
                 fine_tune_epochs,
                 fine_tune_learning_rate,
                 schedule="cosine",
                 warmup_epochs=min(1.0, fine_tune_epochs / 5),
                 patience=patience,
-                name="fine-tune",
+                rate_factors=dict(rate_factors or {}),
+                name="fine-tune" if len(parts) == 1 else f"fine-tune {part}",
             )
         )
     if not stages:
-        raise ValueError("transfer needs head_epochs or fine_tune_epochs. Received 0 for both.")
+        raise ValueError("transfer needs head_epochs, or fine_tune_epochs of a part. Received neither.")
     return stages
 
 

@@ -2,51 +2,21 @@
 
 A stage that trains the head only would compute the network below it again and again. Divided where the training begins,
 the trunk runs once for each picture, and the tail, which is all that trains, takes its outputs in place of pictures.
+Augmented pictures are different in every epoch: their trunk runs beside the training, in an engine that is faster than
+Keras, where there is one.
 """
 
-import hashlib
 import logging
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import keras
-import numpy as np
 
 from kerascnn.ops.graph import calls_of
+from kerascnn.training.engines import Extractor, Trunk, choose_engine
 from kerascnn.training.stages import all_layers
 
 logger = logging.getLogger(__name__)
-
-Features = tuple[np.ndarray, ...]
-
-
-@dataclass(frozen=True)
-class Trunk:
-    """A model of pictures to features, which does not train.
-
-    Attributes:
-        model: from pictures (B, H, W, 3) to a list of tensors.
-    """
-
-    model: keras.Model
-
-    @cached_property
-    def key(self) -> str:
-        """A name that changes with the layers and their weights, and not with the names that Keras gives layers."""
-        digest, numbers = hashlib.sha256(), {}
-        for number, call in enumerate(calls_of(self.model)):
-            numbers |= {id(tensor): (number, position) for position, tensor in enumerate(call.outputs)}
-            wires = [numbers[id(tensor)] for tensor in call.input_tensors]
-            settings = _without_names(call.operation.get_config())
-            digest.update(f"{type(call.operation).__name__} {settings} {wires}".encode())
-        for weight in self.model.get_weights():
-            digest.update(weight.tobytes())
-        return digest.hexdigest()
-
-    def __call__(self, images: np.ndarray) -> Features:
-        """Compute the features of a batch of pictures: arrays of (B, ...)."""
-        return tuple(keras.tree.flatten(self.model.predict_on_batch(images)))
 
 
 @dataclass(frozen=True)
@@ -57,37 +27,51 @@ class Part:
         model: the whole network, or its tail.
         train: batches that it takes.
         valid: batches that it takes.
+        engine: what runs the trunk: `keras`, `litert`, or `none` where the network is not divided.
     """
 
     model: keras.Model
     train: Any
     valid: Any
+    engine: str = "none"
 
 
-def divided(model: keras.Model, train: Any, valid: Any) -> Part:
-    """Run the frozen part of a network once, where that can be done, and give what is left.
+def divided(model: keras.Model, train: Any, valid: Any, epochs: int, engine: str | None = None) -> Part:
+    """Take the frozen part of a network out of the training, where that can be done, and give what is left.
 
     Args:
         model: in which `freeze` has set what trains.
         train: batches of (pictures, targets).
         valid: such batches.
+        epochs: how long it is trained.
+        engine: what runs the frozen part, as an earlier `Part` says; None chooses.
 
     Returns:
-        The tail and batches of features, if both data are pipelines without augmentation and weights are frozen before
-        the first that train; the whole otherwise.
+        The tail and batches of features, if both data are pipelines, weights are frozen before the first that train,
+        and running them apart saves time; the whole otherwise.
     """
     whole = Part(model, train, valid)
-    if not all(hasattr(each, "through") and not each.augmented for each in (train, valid)):
+    if engine == whole.engine or not all(hasattr(each, "through") for each in (train, valid)):
         return whole
     parts = divide(model)
     if parts is None:
         return whole
     trunk, tail = parts
-    try:
-        return Part(tail, train.through(trunk), valid.through(trunk))
-    except (MemoryError, OSError) as error:  # too many for memory, or for the disk
-        logger.warning("%s. The whole network runs in every epoch.", error)
-        return whole
+    runs = train.order.samples * (epochs if train.augmented else 1) + valid.order.samples
+    extractor = choose_engine(trunk, runs, train.order.batch_size, engine)
+    features = _through(train, extractor)
+    others = None if features is None else _through(valid, extractor)
+    return whole if others is None else Part(tail, features, others, extractor.engine)
+
+
+def _through(batches: Any, extractor: Extractor) -> Any:
+    """Give batches of features, computed once if that can be done, else in every epoch; None if that saves nothing."""
+    if not batches.augmented:
+        try:
+            return batches.through(extractor)
+        except (MemoryError, OSError) as error:  # too many for memory, or for the disk
+            logger.warning("%s. The frozen part of the network runs in every epoch.", error)
+    return batches.streaming(extractor) if extractor.engine == "litert" else None
 
 
 def divide(model: keras.Model) -> tuple[Trunk, keras.Model] | None:
@@ -129,11 +113,3 @@ def _is_constant(operation: keras.Operation) -> bool:
     learns = any(isinstance(part, keras.layers.BatchNormalization) and part.trainable for part in parts)
     draws = len(operation.variables) > len(operation.weights)  # the rest are states of random generators, for dropout
     return not (operation.trainable_weights or learns or draws)
-
-
-def _without_names(config: Any) -> Any:
-    """Leave out the names of layers, which Keras counts in each process, and the wires that are told by them."""
-    if isinstance(config, dict):
-        hidden = {"name", "inbound_nodes", "input_layers", "output_layers"}
-        return {key: _without_names(value) for key, value in config.items() if key not in hidden}
-    return [_without_names(each) for each in config] if isinstance(config, list | tuple) else config

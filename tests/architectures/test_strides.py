@@ -4,7 +4,7 @@ import keras
 import pytest
 from keras import layers
 
-from kerascnn.architectures import head_layers, headless, layers_below, stride_layers
+from kerascnn.architectures import head_layers, headless, layers_below, layers_of, stride_layers
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +48,10 @@ def test_names_that_only_look_like_a_stage_are_none():
         ("stride1", set()),
         ("stride2", {"image", "conv1", "stride1"}),
         ("head", {"image", "conv1", "stride1", "conv2", "stride2"}),
+        ("image", set()),
+        ("conv1", {"image"}),
+        ("conv2", {"image", "conv1", "stride1"}),
+        ("predictions", {"image", "conv1", "stride1", "conv2", "stride2", "pool", "fc"}),
     ],
 )
 def test_what_a_part_is_computed_from(part, below, model):
@@ -58,7 +62,25 @@ def test_all_of_a_network_without_stages_may_be_trained(plain):
     assert layers_below(plain, "all") == set()
 
 
-@pytest.mark.parametrize("part", ["stride4", "stage2", "", "predictions"])
+@pytest.mark.parametrize(
+    ("part", "names"),
+    [
+        ("stride1", {"image", "conv1", "stride1"}),
+        ("stride2", {"conv2", "stride2"}),
+        ("head", {"auxiliary", "auxiliary_flatten", "pool", "fc", "predictions", "both"}),
+    ],
+)
+def test_the_layers_of_a_part_are_those_of_no_other(part, names, model):
+    assert layers_of(model, part) == names
+
+
+@pytest.mark.parametrize("part", ["stride4", "all", "conv1"])
+def test_layers_of_unknown_parts_list_the_parts(part, model):
+    with pytest.raises(ValueError, match=f"tiny has the parts stride1, stride2, head.*Received: '{part}'"):
+        layers_of(model, part)
+
+
+@pytest.mark.parametrize("part", ["stride4", "stage2", ""])
 def test_unknown_parts_list_the_stages(part, model):
     with pytest.raises(ValueError, match=f"tiny has the stages stride1, stride2.*Received: '{part}'"):
         layers_below(model, part)

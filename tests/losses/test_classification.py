@@ -1,4 +1,4 @@
-"""The loss with auxiliary classifiers, by hand and against a naive loop."""
+"""The losses of classifiers, by hand, against a naive loop and against Keras' own."""
 
 import keras
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from kerascnn.losses import AuxiliaryCrossEntropy
+from kerascnn.losses import AuxiliaryCrossEntropy, SmoothedCrossEntropy
 
 E = np.e
 LOGITS = np.array([[[2, 0, 0], [0, 0, 0], [0, 1, 0]], [[0, 0, 0], [0, 0, 3], [1, 1, 0]]], "float32")
@@ -21,12 +21,53 @@ LOSSES = np.array(
 BY_HAND = LOSSES @ [1, 0.3, 0.3]
 
 
-def compute_naively(labels, logits, weight):
+def compute_naively(labels, logits, weight, smoothing):
     losses = []
     for label, rows in zip(labels, logits.astype("float64"), strict=True):
-        own, *auxiliary = (np.log(np.exp(row).sum()) - row[label] for row in rows)
+        surprises = [np.log(np.exp(row).sum()) - row for row in rows]
+        own, *auxiliary = ((1 - smoothing) * each[label] + smoothing * each.mean() for each in surprises)
         losses.append(own + weight * sum(auxiliary))
     return np.array(losses)
+
+
+def test_smoothed_loss_by_hand():
+    logits, labels = LOGITS[:, 0], LABELS
+    # Of the first picture: 0.8 of class 0, 0.1 of the others; logits 2, 0, 0. The second one is the same for all.
+    expected = [np.log(E**2 + 2) - 0.8 * 2, np.log(3)]
+    found = SmoothedCrossEntropy(0.3, reduction="none")(labels, logits)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1, 0.9])
+@pytest.mark.parametrize(("pictures", "classes"), [(1, 2), (5, 7)])
+def test_smoothed_loss_is_that_of_keras_for_distributions(smoothing, pictures, classes):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, (pictures, classes)).astype("float32")
+    labels = rng.integers(0, classes, pictures)
+    theirs = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=smoothing)
+    found = float(SmoothedCrossEntropy(smoothing)(labels, logits))
+    assert found == pytest.approx(float(theirs(np.eye(classes)[labels], logits)), rel=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 1)])
+@pytest.mark.parametrize("dtype", ["int32", "uint8", "float32"])
+def test_smoothed_labels_may_be_a_column(shape, dtype):
+    losses = SmoothedCrossEntropy(0.3, reduction="none")(LABELS.reshape(shape).astype(dtype), LOGITS[:, 0])
+    np.testing.assert_allclose(losses, [np.log(E**2 + 2) - 1.6, np.log(3)], rtol=1e-6)
+
+
+@pytest.mark.parametrize("loss", [SmoothedCrossEntropy, AuxiliaryCrossEntropy])
+@pytest.mark.parametrize("smoothing", [-0.1, 1.0, float("nan")])
+def test_a_share_out_of_range_is_refused(loss, smoothing):
+    with pytest.raises(ValueError, match="label_smoothing must lie from 0 to below 1"):
+        loss(label_smoothing=smoothing)
+
+
+@pytest.mark.parametrize("loss", [SmoothedCrossEntropy(0.2), AuxiliaryCrossEntropy(0.5, 0.2)])
+def test_losses_are_made_again_from_their_config(loss):
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    logits = LOGITS if isinstance(loss, AuxiliaryCrossEntropy) else LOGITS[:, 0]
+    assert float(again(LABELS, logits)) == float(loss(LABELS, logits))
 
 
 def test_loss_by_hand():
@@ -40,14 +81,14 @@ def test_labels_may_be_a_column(shape, dtype):
     np.testing.assert_allclose(losses, BY_HAND, rtol=1e-6)
 
 
-@pytest.mark.parametrize("weight", [0.0, 0.3, 1.7])
+@pytest.mark.parametrize(("weight", "smoothing"), [(0.0, 0.0), (0.3, 0.0), (0.3, 0.1), (1.7, 0.5)])
 @pytest.mark.parametrize(("pictures", "auxiliary", "classes"), [(1, 2, 2), (5, 2, 7), (3, 1, 4), (2, 0, 3)])
-def test_loss_is_that_of_a_naive_loop(pictures, auxiliary, classes, weight):
+def test_loss_is_that_of_a_naive_loop(pictures, auxiliary, classes, weight, smoothing):
     rng = np.random.default_rng(0)
     logits = rng.normal(0, 3, (pictures, 1 + auxiliary, classes)).astype("float32")
     labels = rng.integers(0, classes, pictures)
-    found = AuxiliaryCrossEntropy(weight, reduction="none")(labels, logits)
-    np.testing.assert_allclose(found, compute_naively(labels, logits, weight), rtol=1e-5)
+    found = AuxiliaryCrossEntropy(weight, smoothing, reduction="none")(labels, logits)
+    np.testing.assert_allclose(found, compute_naively(labels, logits, weight, smoothing), rtol=1e-5)
 
 
 def test_certain_and_right_answers_cost_nothing():

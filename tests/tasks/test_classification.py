@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from kerascnn.losses import AuxiliaryCrossEntropy
+from kerascnn.losses import AuxiliaryCrossEntropy, SmoothedCrossEntropy
 from kerascnn.metrics.classification import MainAccuracy
 from kerascnn.tasks import ClassificationTask, classification
 
@@ -200,3 +200,15 @@ def test_training_goes_on_from_a_stored_model_with_new_auxiliary_classifiers(aux
     assert {name.partition("_")[0] for name in again.weights_report.missing} == {"auxiliary4a", "auxiliary4d"}
     for array, expected in zip(again.model.get_weights(), auxiliary_task.model.get_weights(), strict=True):
         np.testing.assert_array_equal(array, expected)
+
+
+def test_labels_are_smoothed_where_that_is_asked_for():
+    task = classification("lenet5", CLASSES, image_size=(32, 32), label_smoothing=0.2)
+    assert isinstance(task.loss, SmoothedCrossEntropy) and task.loss.label_smoothing == 0.2
+    with pytest.raises(ValueError, match="label_smoothing must lie"):
+        classification("lenet5", CLASSES, image_size=(32, 32), label_smoothing=1.0)
+
+
+def test_auxiliary_labels_are_smoothed_too():
+    task = classification("inception_v1", CLASSES, image_size=(65, 65), auxiliary=True, label_smoothing=0.2)
+    assert isinstance(task.loss, AuxiliaryCrossEntropy) and task.loss.label_smoothing == 0.2

@@ -41,6 +41,8 @@ END = {"conv32", "norm32"}
         ("stride8", "frozen", NORMS),
         ("all", "frozen", NORMS),
         ("all", "trained", set()),
+        ("norm16", "trained", STEM | {"conv16"}),  # the shortcut is beside it
+        ("predictions", "trained", STEM | MIDDLE | END),
     ],
 )
 def test_exactly_what_lies_before_the_trained_part_is_frozen(model, trainable, batch_norm, expected):
@@ -98,8 +100,18 @@ def test_transfer_trains_the_head_and_then_everything():
 def test_transfer_leaves_out_a_part_without_epochs():
     assert [stage.name for stage in transfer(3, 0)] == ["head"]
     assert [(stage.name, stage.trainable) for stage in transfer(0, 3, fine_tune_from="all")] == [("fine-tune", "all")]
-    with pytest.raises(ValueError, match="head_epochs or fine_tune_epochs"):
+    with pytest.raises(ValueError, match="head_epochs, or fine_tune_epochs"):
         transfer(0, 0)
+
+
+def test_transfer_unfreezes_gradually_where_several_parts_are_named():
+    stages = transfer(3, 2, fine_tune_from=("stride32", "all"), rate_factors={"stride16": 0.5})
+    assert [(stage.name, stage.trainable, stage.epochs) for stage in stages] == [
+        ("head", "head", 3), ("fine-tune stride32", "stride32", 2), ("fine-tune all", "all", 2),
+    ]  # fmt: skip
+    assert [stage.rate_factors for stage in stages] == [{}, {"stride16": 0.5}, {"stride16": 0.5}]
+    with pytest.raises(ValueError, match="of a part"):
+        transfer(0, 2, fine_tune_from=())
 
 
 def test_from_scratch_trains_everything_at_once():
@@ -123,8 +135,6 @@ def test_stage_is_named_by_what_it_trains():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"trainable": "tail"}, "head, all or strideN"),
-        ({"trainable": "stride"}, "head, all or strideN"),
         ({"epochs": 0}, "at least one epoch"),
         ({"learning_rate": 0.0}, "positive learning rate"),
         ({"learning_rate": float("nan")}, "positive learning rate"),
@@ -134,6 +144,12 @@ def test_stage_is_named_by_what_it_trains():
         ({"batch_norm": "freeze"}, "batch_norm must be frozen or trained"),
         ({"patience": 0}, "patience must be at least 1"),
         ({"weight_decay": -1e-4}, "weight_decay must not be negative"),
+        ({"precision": "float16"}, "precision must be float32 or mixed_bfloat16"),
+        ({"rate_factors": {"stride16": 0.1, "stride8": 0.0}}, "rate_factors must be positive.*stride8"),
+        ({"ema_momentum": 1.0}, "ema_momentum must lie between 0 and 1"),
+        ({"ema_momentum": float("nan")}, "ema_momentum must lie between 0 and 1"),
+        ({"global_clipnorm": 0.0}, "global_clipnorm must be positive"),
+        ({"global_clipnorm": 1.0, "rate_factors": {"head": 2.0}}, "global_clipnorm cannot go with rate_factors"),
     ],
 )
 def test_values_that_make_no_sense_are_refused(arguments, message):

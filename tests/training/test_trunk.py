@@ -10,7 +10,7 @@ from keras import layers
 from kerascnn.architectures import build
 from kerascnn.data import mirror, pipeline
 from kerascnn.tasks import ClassificationTask
-from kerascnn.training import Checkpoint, Stage, fit, freeze, trunk
+from kerascnn.training import Checkpoint, Stage, engines, fit, freeze
 from kerascnn.training.trunk import divide
 from tests.training.small_run import AtStep, make_split, make_task
 
@@ -120,7 +120,10 @@ def assert_near(outcome, expected):
     for row, other in zip(outcome[0].rows, expected[0].rows, strict=True):
         numbers, others = ({key: value for key, value in each.items() if key != "stage"} for each in (row, other))
         assert row["stage"] == other["stage"] and numbers == pytest.approx(others, rel=1e-4)
-    assert outcome[0].stages == expected[0].stages and outcome[0].best_epoch == expected[0].best_epoch
+    assert [stage | {"engine": None} for stage in outcome[0].stages] == [
+        stage | {"engine": None} for stage in expected[0].stages
+    ]
+    assert outcome[0].best_epoch == expected[0].best_epoch
     for array, other in zip(outcome[1], expected[1], strict=True):
         np.testing.assert_allclose(array, other, rtol=0, atol=1e-5)
 
@@ -128,6 +131,7 @@ def assert_near(outcome, expected):
 def test_training_the_tail_is_training_the_whole():
     whole, part = train(divided=False), train()
     assert_near(part, whole)
+    assert [outcome[0].stages[0]["engine"] for outcome in (whole, part)] == ["none", "keras"]
     assert whole[2][0].input_shape == (None, 12, 12, 3)
     assert part[2][0].input_shape == (None, 4) and part[2][0].name == "tail"
 
@@ -151,14 +155,49 @@ def test_auxiliary_classifiers_are_trained_on_their_own_features():
     assert len(part[2][0].inputs) == 2
 
 
-def test_augmented_pictures_run_through_the_whole_network():
+def test_augmented_pictures_run_through_the_whole_network_where_keras_is_the_faster_engine():
     assert train(augment=[mirror()])[2][0].input_shape == (None, 12, 12, 3)
+
+
+@pytest.fixture
+def litert(monkeypatch):
+    """Let LiteRT win every timing."""
+    monkeypatch.setattr(engines, "LEAST_PICTURES", 0)
+    monkeypatch.setattr(engines, "TIMED_FROM", 0)
+    monkeypatch.setattr(engines, "LEAST_GAIN", 0)
+
+
+@pytest.mark.parametrize("augment", [[], [mirror()]])
+def test_training_behind_another_engine_is_training_the_whole(litert, augment):
+    whole, part = train(divided=False, augment=augment), train(augment=augment)
+    assert_near(part, whole)
+    assert part[0].stages[0]["engine"] == "litert" and part[2][0].name == "tail"
+
+
+def test_features_that_do_not_fit_come_from_the_faster_engine_in_every_epoch(litert, monkeypatch):
+    monkeypatch.setattr("kerascnn.data.features.MEMORY", 100)
+    part = train()
+    assert_near(part, train(divided=False))
+    assert part[2][0].name == "tail"
+
+
+def test_a_run_goes_on_with_the_engine_that_it_began_with(litert, tmp_path, monkeypatch):
+    undisturbed = train(augment=[mirror()])
+    with pytest.raises(Killed):
+        train(augment=[mirror()], checkpoint=Checkpoint(tmp_path, every_steps=1), callbacks=[AtStep(8, kill)])
+    monkeypatch.setattr(engines, "LEAST_GAIN", 1e9)
+    resumed = train(augment=[mirror()], checkpoint=Checkpoint(tmp_path, every_steps=1, resume=True))
+    assert resumed[0] == undisturbed[0]
+    for array, other in zip(resumed[1], undisturbed[1], strict=True):
+        np.testing.assert_array_equal(array, other)
 
 
 def test_every_picture_runs_through_the_trunk_once(monkeypatch):
     counted = []
-    call = trunk.Trunk.__call__
-    monkeypatch.setattr(trunk.Trunk, "__call__", lambda self, images: counted.append(len(images)) or call(self, images))
+    call = engines.Trunk.__call__
+    monkeypatch.setattr(
+        engines.Trunk, "__call__", lambda self, images: counted.append(len(images)) or call(self, images)
+    )
     train()
     assert counted == [8] * 5 + [8] * 3  # 37 and 20 pictures, the last batches padded
 
@@ -167,7 +206,7 @@ def test_features_that_do_not_fit_are_computed_in_every_epoch(monkeypatch, caplo
     monkeypatch.setattr("kerascnn.data.features.MEMORY", 100)
     caplog.set_level("INFO")
     assert_near(train(), train(divided=False))
-    assert "a cache folder can hold them. The whole network runs in every epoch" in caplog.text
+    assert "a cache folder can hold them. The frozen part of the network runs in every epoch" in caplog.text
 
 
 def test_a_folder_keeps_features_for_the_next_run(tmp_path, monkeypatch):
@@ -175,7 +214,7 @@ def test_a_folder_keeps_features_for_the_next_run(tmp_path, monkeypatch):
     first = train(cache=tmp_path)
     assert first[2][0].name == "tail"
     assert not list(tmp_path.rglob("*.tmp")) and len(list(tmp_path.rglob("features-*"))) == 2
-    monkeypatch.setattr(trunk.Trunk, "__call__", lambda self, images: kill())
+    monkeypatch.setattr(engines.Trunk, "__call__", lambda self, images: kill())
     again = train(cache=tmp_path)
     assert again[0] == first[0]
     with pytest.raises(Killed):  # other labels make another key
@@ -218,11 +257,24 @@ def test_features_come_in_the_order_of_the_pictures():
         np.testing.assert_array_equal(same, labels)
 
 
+@pytest.mark.parametrize("step", [0, 3])
+def test_features_of_augmented_pictures_are_those_of_each_epoch(step):
+    batches = pipeline(PICTURES, make_task(), augment=[mirror()], batch_size=8, seed=7)
+    features = batches.streaming(mean).starting_at(step)
+    assert [spec.shape for spec in features.element_spec[0]] == [(None, 1)] and len(features) == len(batches) == 5
+    pictures = batches.starting_at(step)
+    for (images, labels), ((found,), same) in zip(pictures.repeat(2), features.repeat(2), strict=True):
+        np.testing.assert_array_equal(found, mean(images)[0])
+        np.testing.assert_array_equal(same, labels)
+
+
 def test_features_of_augmented_pictures_and_of_features_are_refused():
     with pytest.raises(ValueError, match="different in every epoch"):
         pipeline(PICTURES, make_task(), augment=[mirror()], seed=7).through(mean)
     with pytest.raises(ValueError, match="features already"):
         pipeline(PICTURES, make_task()).through(mean).through(mean)
+    with pytest.raises(ValueError, match="features already"):
+        pipeline(PICTURES, make_task()).streaming(mean).streaming(mean)
 
 
 def test_plain_fit_serves_afterwards():

@@ -179,6 +179,7 @@ def _map(augment: Augmentation, samples: Sample, seeds: tf.Tensor) -> Sample:
     return tf.map_fn(lambda given: augment(*given), (samples, seeds), fn_output_signature=signature)
 
 
+@tf.autograph.experimental.do_not_convert  # translating code that has no conditions on tensors would take seconds
 def _apply(
     sample: Sample,
     steps: Sequence[Step],
