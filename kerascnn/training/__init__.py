@@ -3,7 +3,19 @@
 from kerascnn.training.checkpoint import Checkpoint
 from kerascnn.training.fit import fit
 from kerascnn.training.interruption import RunInterrupted
+from kerascnn.training.learning_rate_finder import LearningRateSearch, find_learning_rate
 from kerascnn.training.progress import History
 from kerascnn.training.stages import Stage, freeze, from_scratch, transfer
 
-__all__ = ["Checkpoint", "History", "RunInterrupted", "Stage", "fit", "freeze", "from_scratch", "transfer"]
+__all__ = [
+    "Checkpoint",
+    "History",
+    "LearningRateSearch",
+    "RunInterrupted",
+    "Stage",
+    "find_learning_rate",
+    "fit",
+    "freeze",
+    "from_scratch",
+    "transfer",
+]
