@@ -12,6 +12,7 @@ PACKAGE = ROOT / "kerascnn"
 ALLOWED = {
     "results": set(),
     "files": set(),
+    "fused": set(),
     "litert": set(),
     "ops": set(),
     "layers": {"ops"},
@@ -20,7 +21,7 @@ ALLOWED = {
     "data": {"ops"},
     "architectures": {"layers", "ops"},
     "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results"},
-    "training": {"architectures.strides", "tasks.task", "results", "files", "litert", "ops"},
+    "training": {"architectures.strides", "tasks.task", "results", "files", "fused", "litert", "ops"},
     "export": {"tasks.task", "results"},
     "report": {"results", "files"},
     # Where all parts meet: nothing but the public names may import it.
@@ -29,7 +30,7 @@ ALLOWED = {
 }
 # Packages that only these parts may import: everything else runs on every backend of Keras, or without a converter.
 RESERVED = {
-    "tensorflow": {"data", "export", "litert"},
+    "tensorflow": {"data", "export", "fused", "litert"},
     "tensorflow_datasets": {"data"},
     "cv2": {"data"},
     "ai_edge_litert": {"export", "litert"},

@@ -4,6 +4,7 @@ from kerascnn.training.checkpoint import Checkpoint
 from kerascnn.training.fit import fit
 from kerascnn.training.interruption import RunInterrupted
 from kerascnn.training.learning_rate_finder import LearningRateSearch, find_learning_rate
+from kerascnn.training.normalization import fused_batch_norm
 from kerascnn.training.progress import History
 from kerascnn.training.stages import Stage, freeze, from_scratch, transfer
 
@@ -17,5 +18,6 @@ __all__ = [
     "fit",
     "freeze",
     "from_scratch",
+    "fused_batch_norm",
     "transfer",
 ]

@@ -17,6 +17,7 @@ from kerascnn.tasks.task import Task
 from kerascnn.training.callbacks import Checkpointer, Recorder, WeightAveraging
 from kerascnn.training.checkpoint import Checkpoint
 from kerascnn.training.interruption import RunInterrupted, StopRequest, stop_on_signals
+from kerascnn.training.normalization import fused_batch_norm
 from kerascnn.training.precision import check_precision, choose_precision, computing_in
 from kerascnn.training.progress import Best, History, Progress
 from kerascnn.training.schedules import make_optimizer
@@ -91,7 +92,8 @@ def fit(
         "verbose": _verbosity() if verbose == "auto" else verbose,
     }
     run = _Run(task, train, valid, stages, options, callbacks, checkpoint)
-    with trainable_restored(task.training_model), stop_on_signals() if checkpoint else nullcontext() as request:
+    model, interruptible = task.training_model, stop_on_signals() if checkpoint else nullcontext()
+    with trainable_restored(model), fused_batch_norm(model), interruptible as request:
         while run.progress.stage < len(stages):
             try:
                 run.train_stage(request)

@@ -66,7 +66,7 @@ def computing_in(model: keras.Model, precision: str) -> Iterator[None]:
         model: a functional model of float32 layers. It must be compiled after the block began and after it ended.
         precision: `float32`, `mixed_bfloat16` or `mixed_float16`.
     """
-    layers = _inner_layers(model) if precision != "float32" else []
+    layers = [layer for layer in _inner_layers(model) if _gains(layer)] if precision != "float32" else []
     before = [layer.dtype_policy for layer in layers]
     try:
         for layer in layers:
@@ -120,6 +120,15 @@ def _inner_layers(model: keras.Model) -> list[keras.layers.Layer]:
         if isinstance(layer, keras.layers.Layer):
             found += [layer, *(all_layers(layer) if isinstance(layer, keras.Model) else ())]
     return list(dict.fromkeys(found))
+
+
+def _gains(layer: keras.layers.Layer) -> bool:
+    """Whether a layer is faster with 16 bits: on a processor, depthwise convolutions with strides are not.
+
+    oneDNN has no kernel of 16 bits for their gradients, and falls back to plain loops, more than ten times as slow as
+    its kernel of 32 bits.
+    """
+    return has_gpu() or not (isinstance(layer, keras.layers.DepthwiseConv2D) and max(layer.strides) > 1)
 
 
 def _time_steps(model: keras.Model, batch: tuple[np.ndarray, ...]) -> float:

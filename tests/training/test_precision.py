@@ -69,7 +69,8 @@ def test_fit_refuses_it_before_the_work(machine):
         run(stages=[Stage("head", 1, 0.05), Stage("head", 1, 0.05, precision="mixed_bfloat16")], callbacks=[kill_at(1)])
 
 
-def test_layers_between_normalisation_and_logits_compute_in_it():
+def test_layers_between_normalisation_and_logits_compute_in_it(machine):
+    machine("avx512", gpu=True)
     model = build("mobilenet_v2", (32, 32, 3), 3, alpha=0.35)
     images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3))
     expected = keras.ops.convert_to_numpy(model(images))
@@ -85,6 +86,16 @@ def test_layers_between_normalisation_and_logits_compute_in_it():
     assert not np.array_equal(logits, expected)
     np.testing.assert_allclose(logits, expected, atol=0.05 * np.abs(expected).max())
     np.testing.assert_array_equal(model(images), expected)  # and none afterwards
+
+
+def test_a_processor_computes_depthwise_convolutions_with_strides_in_float32(machine):
+    machine("avx512")
+    model = build("mobilenet_v1", (32, 32, 3), 3, alpha=0.25)
+    with computing_in(model, "mixed_bfloat16"):
+        kinds = {layer.name: layer.compute_dtype for layer in model.layers if layer.name.startswith("conv_dw")}
+    exact = {f"conv_dw_{number}" for number in (2, 4, 6, 12)}  # those of stride 2 in table 1 of the paper
+    assert {name for name, kind in kinds.items() if kind == "float32"} == exact
+    assert kinds["conv_dw_1"] == "bfloat16"
 
 
 def test_layers_of_a_model_in_the_model_compute_in_it_too():

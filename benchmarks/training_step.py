@@ -1,0 +1,113 @@
+"""Training steps of whole networks, images a second: kerascnn beside plain Keras and PyTorch.
+
+    python benchmarks/training_step.py
+
+MobileNetV2 with batches of 32 and ResNet-50 with batches of 16, random weights, all of them trained with batch
+normalisation, on random pictures of 160 px in memory: forward, backward, and an update of SGD with momentum.
+Contenders are the same networks as Keras trains them, as kerascnn's `fit` does, and torchvision's in the usual loop.
+Each runs in a process of its own, see keras_training.py and torch_training.py, and in turns: the median of the rounds
+counts. A quarter of an hour on two cores; --quick takes MobileNetV2, one round.
+"""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from reporting import check_writable, report
+
+SIDE, NUM_CLASSES = 160, 1000
+BATCH_SIZES = {"mobilenet_v2": 32, "resnet50": 16}
+STEPS = 4  # of an epoch
+KERAS, TORCH = "keras_training.py", "torch_training.py"
+CONTENDERS: dict[str, tuple[str, ...]] = {
+    "Keras": (KERAS,),
+    "Keras, bfloat16": (KERAS, "--plain-policy", "mixed_bfloat16"),
+    "kerascnn": (KERAS, "--fused"),
+    "kerascnn, bfloat16": (KERAS, "--fused", "--precision", "mixed_bfloat16"),
+    "PyTorch": (TORCH,),
+    "PyTorch, channels last": (TORCH, "--channels-last"),
+    "PyTorch, channels last, bfloat16": (TORCH, "--channels-last", "--bfloat16"),
+}
+
+
+@dataclass(frozen=True)
+class Config:
+    """Compare training steps."""
+
+    networks: tuple[str, ...] = tuple(BATCH_SIZES)
+    """Which networks: `mobilenet_v2` and `resnet50`."""
+    rounds: int = 3
+    """Turns."""
+    epochs: int = 5
+    """Timed epochs of four steps in a turn."""
+    json: Path | None = None
+    """Where to write the rows."""
+    quick: bool = False
+    """MobileNetV2, one turn of two epochs."""
+
+
+def main(config: Config) -> None:
+    """Measure and print."""
+    unknown = set(config.networks) - set(BATCH_SIZES)
+    if unknown:
+        sys.exit(f"networks must be of {', '.join(BATCH_SIZES)}. Received: {', '.join(sorted(unknown))}.")
+    check_writable(config.json)
+    networks, rounds, epochs = config.networks, config.rounds, config.epochs
+    if config.quick:
+        networks, rounds, epochs = ("mobilenet_v2",), 1, 2
+    rows = [row for name in networks for row in compare(name, rounds, epochs)]
+    report("training steps, images a second", rows, config.json)
+
+
+def compare(network: str, rounds: int, epochs: int) -> list[dict[str, Any]]:
+    """Let all contenders train in turns: a row for each, with its ratios to the fastest of Keras' and of PyTorch's."""
+    found: dict[str, list[float]] = {}
+    missing: set[str] = set()
+    for _ in range(rounds):
+        for name, command in CONTENDERS.items():
+            if name not in missing:
+                speed = measure(name, command, network, epochs)
+                found.setdefault(name, []).append(speed) if speed is not None else missing.add(name)
+    speeds = {name: float(np.median(each)) for name, each in found.items()}
+    return [
+        {
+            "network": network,
+            "contender": name,
+            "images_a_second": speed,
+            "ratio_to_Keras": _ratio(speed, speeds, "Keras"),
+            "ratio_to_PyTorch": _ratio(speed, speeds, "PyTorch"),
+        }
+        for name, speed in speeds.items()
+    ]
+
+
+def measure(name: str, command: tuple[str, ...], network: str, epochs: int) -> float | None:
+    """Let one contender train: images a second, or None where PyTorch is not installed."""
+    script, *options = command
+    batch_size = BATCH_SIZES[network]
+    settings = (
+        "--network", network, "--side", SIDE, "--pictures", STEPS * batch_size, "--batch-size", batch_size,
+        "--num-classes", NUM_CLASSES, "--epochs", epochs, *options,
+    )  # fmt: skip
+    arguments = [sys.executable, Path(__file__).with_name(script), *settings]
+    outcome = subprocess.run([str(part) for part in arguments], capture_output=True, text=True)
+    if outcome.returncode and (script != TORCH or "ModuleNotFoundError" not in outcome.stderr):
+        sys.exit(outcome.stderr)
+    if outcome.returncode:
+        print(f"{name} is left out: {outcome.stderr.strip().splitlines()[-1]}")
+        return None
+    return float(outcome.stdout.split()[-1])
+
+
+def _ratio(speed: float, speeds: dict[str, float], library: str) -> float | None:
+    """Divide by the best speed of a library, at whichever of its settings that is."""
+    best = max((each for name, each in speeds.items() if name.split(",")[0] == library), default=None)
+    return best and speed / best
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Config, description=__doc__))
