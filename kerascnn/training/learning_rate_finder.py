@@ -218,9 +218,9 @@ def suggest(rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, first: 
     fall, error = began - smoothed[lowest], _noise(losses) * np.linalg.norm(_weights(rates)[lowest])
     if lowest < first or fall < LEAST_FALL * error:
         raise RuntimeError(
-            f"The loss never fell: it began at {began:.3g}, and its lowest mean was {smoothed[lowest]:.3g} ± {error:.2g} "
-            f"at a learning rate of {rates[lowest]:.1e}. Search over more steps, with larger batches, or from a lower to "
-            "a higher rate. A network that has learnt all that it can has none."
+            f"The loss never fell: it began at {began:.3g}, and its lowest mean was {smoothed[lowest]:.3g} ± "
+            f"{error:.2g} at a learning rate of {rates[lowest]:.1e}. Search over more steps, with larger batches, or "
+            "from a lower to a higher rate. A network that has learnt all that it can has none."
         )
     return float(rates[np.argmax(smoothed <= began - FALLEN * fall)])
 
