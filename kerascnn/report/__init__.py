@@ -6,7 +6,7 @@ Everything here works on plain numbers, strings and uint8 pictures.
 from kerascnn.report.card import read_card, write_card
 from kerascnn.report.draw import draw_label, thumbnail, write_picture
 from kerascnn.report.html import MAX_MISTAKES, Mistake, leading_split, write_html
-from kerascnn.report.plots import plot_confusion, plot_history
+from kerascnn.report.plots import plot_confusion, plot_history, plot_learning_rate_search
 from kerascnn.report.sheet import contact_sheet, draw_annotation
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "leading_split",
     "plot_confusion",
     "plot_history",
+    "plot_learning_rate_search",
     "read_card",
     "thumbnail",
     "write_card",

@@ -1,4 +1,4 @@
-"""The plots of a run, as SVG text that works as a file and inline in a page.
+"""The plots of a run, as SVG text that works as a file and inline in a page; and one that is looked at by itself.
 
 Figures are made without pyplot: no display, no window, no global list of figures. The same input gives the same text,
 byte for byte. Text stays text, so that a page can set its font and a reader can search it.
@@ -15,9 +15,12 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
+
+from kerascnn.report.units import SUPERSCRIPTS, rate
 
 INK = "#1c1917"
 MUTED = "#78716c"
@@ -45,6 +48,7 @@ STYLE = {
     "ytick.labelcolor": MUTED,
 }
 
+PICTURE_DPI = 200  # of a plot that is a picture: about 1,000 px wide
 MARKED_EPOCHS = 40  # with more, the points of a curve would hide it
 NARROW_STAGE = 0.2  # of the axis; the names of narrower stages would collide, so they take two rows
 NAME_HEIGHT = 13  # px, a row of stage names
@@ -125,6 +129,68 @@ def plot_confusion(matrix: np.ndarray | Sequence[Sequence[int]], classes: Sequen
             bar = figure.colorbar(image, ax=axes, format=PercentFormatter(xmax=1), shrink=0.6, aspect=30)
             bar.outline.set_visible(False)
         return _svg(figure)
+
+
+def plot_learning_rate_search(
+    rates: Sequence[float], losses: Sequence[float], smoothed_losses: Sequence[float], *, suggestion: float
+) -> np.ndarray:
+    """Plot the loss against the learning rate of a search, its single steps faint, and mark the suggestion.
+
+    The loss may rise out of the picture where it diverges, so that its fall can be seen.
+
+    Args:
+        rates: (N,), positive and rising.
+        losses: (N,), one a step.
+        smoothed_losses: (N,).
+        suggestion: a rate, which is marked.
+
+    Returns:
+        A picture: uint8, (H, W, 3), RGB.
+
+    Raises:
+        ValueError: there is no step, or the arrays are not equally long.
+    """
+    if not 0 < len(rates) == len(losses) == len(smoothed_losses):
+        raise ValueError(
+            "rates, losses and smoothed_losses must be equally long, and not empty. "
+            f"Received: lengths of {len(rates)}, {len(losses)} and {len(smoothed_losses)}."
+        )
+    smoothed = np.asarray(smoothed_losses)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 3.2), dpi=PICTURE_DPI, layout="constrained")
+        axes = figure.subplots()
+        axes.set_xscale("log")
+        axes.plot(rates, losses, color=MUTED, alpha=0.45, linewidth=0.9, label="of each step")
+        axes.plot(rates, smoothed, color=ACCENT, linewidth=2.2, label="smoothed")
+        level = float(np.interp(math.log(suggestion), np.log(rates), smoothed))
+        axes.axvline(suggestion, color=ACCENT, linewidth=0.9, linestyle=(0, (3, 3)))
+        axes.plot(suggestion, level, "o", color=ACCENT, markersize=9, markerfacecolor="white", markeredgewidth=1.8)
+        axes.set_ylim(*_range_of_fall(np.asarray(losses), smoothed))
+        axes.grid(axis="y", color=HAIRLINE, linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.margins(x=0.02)
+        axes.xaxis.set_major_locator(LogLocator(numticks=MAX_TICKS))
+        axes.xaxis.set_minor_locator(NullLocator())
+        axes.xaxis.set_major_formatter(FuncFormatter(_power_of_ten))
+        axes.set_xlabel("learning rate")
+        axes.set_title("Loss")
+        axes.set_title(f"suggested rate: {rate(float(f'{suggestion:.2g}'))}", loc="right", color=ACCENT, fontsize=9)
+        axes.legend(loc="lower left", frameon=False, labelcolor=MUTED, fontsize=9)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
+def _range_of_fall(losses: np.ndarray, smoothed: np.ndarray) -> tuple[float, float]:
+    """Give the range that shows the losses up to the lowest, and as much above as a third of their own range."""
+    fallen = losses[: int(smoothed.argmin()) + 1]
+    low, high = min(fallen.min(), smoothed.min()), max(fallen.max(), smoothed[0])
+    room = (high - low) or 1.0
+    return low - 0.06 * room, high + 0.3 * room
+
+
+def _power_of_ten(value: float, position: int | None = None) -> str:
+    return f"10{str(round(math.log10(value))).translate(SUPERSCRIPTS)}"
 
 
 def _draw_curves(axes: Axes, rows: Sequence[Mapping[str, Any]], key: str, best: Mapping[str, Any] | None) -> None:

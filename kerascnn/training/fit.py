@@ -3,8 +3,8 @@
 import hashlib
 import logging
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from kerascnn.training.normalization import fused_batch_norm
 from kerascnn.training.precision import check_precision, choose_precision, computing_in
 from kerascnn.training.progress import Best, History, Progress
 from kerascnn.training.schedules import make_optimizer
-from kerascnn.training.stages import Stage, all_layers, freeze
+from kerascnn.training.stages import Stage, freeze, trainable_restored
 from kerascnn.training.trunk import Part, divided
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def fit(
         make_optimizer(stage, 1, task.training_model)
         check_precision(stage.precision)
     for name, batches in (("train", train), ("valid", valid)):
-        _check_batches(name, batches)
+        check_batches(name, batches)
     options = {
         "class_weight": None if class_weight is None else dict(class_weight),
         "shuffle": False,  # the batches come shuffled; with True, Keras warns that it cannot shuffle a tf.data.Dataset
@@ -95,7 +95,7 @@ def fit(
     }
     run = _Run(task, train, valid, stages, options, callbacks, checkpoint)
     model, interruptible = task.training_model, stop_on_signals() if checkpoint else nullcontext()
-    with _trainable_restored(model), fused_batch_norm(model), interruptible as request:
+    with trainable_restored(model), fused_batch_norm(model), interruptible as request:
         while run.progress.stage < len(stages):
             try:
                 run.train_stage(request)
@@ -257,24 +257,21 @@ class _Run:
         part.model.fit(batches, validation_data=valid, **self.options | options)
 
 
-@contextmanager
-def _trainable_restored(model: keras.Model) -> Iterator[None]:
-    """Give each layer the `trainable` that it has now again when the block ends, whatever happens in it."""
-    # Each model before its layers, since its setter sets all of them.
-    before = [(layer, layer.trainable) for layer in (model, *all_layers(model))]
-    try:
-        yield
-    finally:
-        for layer, trainable in before:
-            layer.trainable = trainable
-
-
 def _verbosity() -> int:
     """Show bars where they can be redrawn, on a terminal and in a notebook, and elsewhere a line an epoch."""
     return 1 if sys.stdout.isatty() or "ipykernel" in sys.modules else 2
 
 
-def _check_batches(name: str, batches: Any) -> None:
+def check_batches(name: str, batches: Any) -> None:
+    """Refuse what is no batches of known number.
+
+    Args:
+        name: what the message calls them.
+        batches: of (pictures, targets).
+
+    Raises:
+        ValueError: for arrays, data of unknown length, and data without a batch.
+    """
     if isinstance(batches, tuple | list | np.ndarray):
         raise ValueError(
             f"{name} must be batches of (pictures, targets), such as tf.data.Dataset.from_tensor_slices((pictures, "

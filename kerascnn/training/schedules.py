@@ -1,6 +1,8 @@
 """Optimisers with their learning-rate schedules, as a stage describes them."""
 
 import re
+from collections.abc import Callable
+from functools import partial
 
 import keras
 
@@ -13,13 +15,20 @@ NOT_DECAYED = ["bias", "gamma", "beta"]
 Rate = float | keras.optimizers.schedules.LearningRateSchedule
 
 
-def make_optimizer(stage: Stage, steps_per_epoch: int, model: keras.Model | None = None) -> keras.optimizers.Optimizer:
+def make_optimizer(
+    stage: Stage,
+    steps_per_epoch: int,
+    model: keras.Model | None = None,
+    *,
+    rate: Callable[[float], Rate] | None = None,
+) -> keras.optimizers.Optimizer:
     """Make the optimiser of a stage: Adam or SGD, with decoupled weight decay where there is some.
 
     Args:
         stage: says what it is like.
         steps_per_epoch: batches in an epoch.
         model: the network whose parts the stage's `rate_factors` name; it may be left out where there are none.
+        rate: gives the rate of a part from its factor, 1 where it has none; None is what the stage says.
 
     Returns:
         An optimiser whose rate rises over the warm-up and is then constant or falls to zero along a cosine; with
@@ -28,7 +37,8 @@ def make_optimizer(stage: Stage, steps_per_epoch: int, model: keras.Model | None
     Raises:
         ValueError: for a factor of a part that the model does not have.
     """
-    usual = _make_optimizer(stage, _make_rate(stage, steps_per_epoch, 1.0))
+    rate = rate or partial(_make_rate, stage, steps_per_epoch)
+    usual = _make_optimizer(stage, rate(1.0))
     if not stage.rate_factors:
         return usual
     optimizers = keras.optimizers.OptimizerMap(usual)
@@ -37,9 +47,7 @@ def make_optimizer(stage: Stage, steps_per_epoch: int, model: keras.Model | None
             weight.path for name in sorted(layers_of(model, part)) for weight in model.get_layer(name).trainable_weights
         ]
         if paths:  # a part that is frozen has none
-            optimizers["|".join(map(re.escape, paths))] = _make_optimizer(
-                stage, _make_rate(stage, steps_per_epoch, factor)
-            )
+            optimizers["|".join(map(re.escape, paths))] = _make_optimizer(stage, rate(factor))
     return keras.optimizers.MultiOptimizer(optimizers)
 
 

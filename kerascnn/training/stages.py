@@ -6,6 +6,7 @@ everything after it, `all` the whole network.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Literal
 
@@ -217,6 +218,18 @@ def freeze(model: keras.Model, stage: Stage) -> list[keras.layers.Layer]:
         if isinstance(layer, keras.layers.BatchNormalization) and stage.batch_norm == "frozen":
             layer.trainable = False
     return [layer for layer in all_layers(model) if not layer.trainable and layer.weights]
+
+
+@contextmanager
+def trainable_restored(model: keras.Model) -> Iterator[None]:
+    """Give each layer the `trainable` that it has now again when the block ends, whatever happens in it."""
+    # Each model before its layers, since its setter sets all of them.
+    before = [(layer, layer.trainable) for layer in (model, *all_layers(model))]
+    try:
+        yield
+    finally:
+        for layer, trainable in before:
+            layer.trainable = trainable
 
 
 def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
