@@ -252,7 +252,7 @@ class _Run:
         valid = part.valid
         if hasattr(valid, "starting_at") and valid.order.seed is not None:  # else every epoch is the same
             valid = valid.starting_at(valid.order.first_step + len(self.progress.history.rows) * len(valid))
-        ordered = []
+        ordered = [InOrder(batches)] if hasattr(batches, "go_to") else []
         options = {"initial_epoch": self.progress.epochs_run, "epochs": epochs, "callbacks": [*ordered, *callbacks]}
         part.model.fit(batches, validation_data=valid, **self.options | options)
 
