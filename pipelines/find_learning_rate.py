@@ -2,8 +2,7 @@
 
     python pipelines/find_learning_rate.py --data photos --trainable head --output rates.png
 
-Prints a suggestion, and draws the loss against the rate. A hundred steps take about half a minute on two CPU cores; on
-ants against bees (the `hymenoptera` set, --weights stanford_dogs) expect about 1e-3 for the head.
+Prints a suggestion, and draws the loss against the rate. A hundred steps take about half a minute on two CPU cores.
 """
 
 import sys
