@@ -85,8 +85,5 @@ def _cross_entropy(labels: keras.KerasTensor, logits: keras.KerasTensor, label_s
     """Compute the cross-entropies (...) of labels (...) and logits (..., classes)."""
     if not label_smoothing:
         return ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
-    classes = logits.shape[-1]
-    targets = (1 - label_smoothing) * ops.one_hot(
-        ops.cast(labels, "int32"), classes, dtype=logits.dtype
-    ) + label_smoothing / classes
-    return ops.categorical_crossentropy(targets, logits, from_logits=True)
+    targets = ops.one_hot(ops.cast(labels, "int32"), logits.shape[-1], dtype=logits.dtype)
+    return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=label_smoothing)

@@ -17,7 +17,7 @@ import numpy as np
 
 from kerascnn.litert import LiteRTModel
 from kerascnn.ops.graph import calls_of
-from kerascnn.training.precision import has_gpu
+from kerascnn.training.precision import has_accelerator
 from kerascnn.training.stages import all_layers
 
 logger = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def choose_engine(trunk: Trunk, runs: int, batch_size: int, engine: str | None =
         features; for many pictures if it runs a batch of random ones faster, for fewer if the trunk has depthwise
         convolutions, and for a few, whose conversion would take longer, not at all.
     """
-    possible = keras.backend.backend() == "tensorflow" and not has_gpu()
+    possible = keras.backend.backend() == "tensorflow" and not has_accelerator()
     if engine == "keras" or not possible or not (engine or _is_worth_trying(trunk.model, runs)):
         return trunk
     try:

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from kerascnn.architectures.strides import layers_below
+from kerascnn.architectures.strides import layers_below, layers_of
 from kerascnn.tasks.task import Task
 from kerascnn.training.callbacks import Checkpointer, InOrder, Recorder, WeightAveraging
 from kerascnn.training.checkpoint import Checkpoint
@@ -74,9 +74,8 @@ def fit(
 
     Raises:
         ValueError: for no stages, a stage that the model does not have or in which nothing trains, rate factors of
-            unknown parts, a precision that this machine does not have, data without a batch
-            or of unknown length; for a checkpoint with data that cannot start at any step, of a run with other
-            settings, or with nothing to finish.
+            unknown parts, a precision that this machine does not have, data without a batch or of unknown length; for a
+            checkpoint with data that cannot start at any step, of a run with other settings, or with nothing to finish.
         RuntimeError: if a frozen layer moved, or the loss is no longer finite. The model has its best weights then.
         RunInterrupted: a KeyboardInterrupt, after a signal, with a checkpoint.
     """
@@ -84,7 +83,8 @@ def fit(
         raise ValueError("fit needs at least one stage.")
     for stage in stages:  # what cannot be done is refused now, not when its turn comes
         layers_below(task.training_model, stage.trainable)
-        make_optimizer(stage, 1, task.training_model)
+        for part in stage.rate_factors:
+            layers_of(task.training_model, part)
         check_precision(stage.precision)
     for name, batches in (("train", train), ("valid", valid)):
         check_batches(name, batches)
@@ -187,7 +187,8 @@ class _Run:
                 self._train(stage, part, request)
         finally:
             self._record(stage)
-            self._compile(stage, self.model)  # so that it can be evaluated, whatever part of it was trained how
+            if part.model is not self.model or chosen["precision"] != "float32":
+                self._compile(stage, self.model)  # so that it can be evaluated as after any other stage
         if _fingerprint(frozen) != before:
             raise RuntimeError(
                 f"A layer that the stage {stage.name} had frozen has moved: its result cannot be trusted."

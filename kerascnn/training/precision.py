@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from kerascnn.ops.graph import calls_of
+from kerascnn.training.distribution import ask_all
 from kerascnn.training.stages import all_layers
 
 logger = logging.getLogger(__name__)
@@ -31,7 +32,7 @@ def check_precision(precision: str) -> None:
     Raises:
         ValueError: for `mixed_float16` without a GPU, and `mixed_bfloat16` without a GPU or a processor that has it.
     """
-    if has_gpu() or precision in ("float32", "auto"):
+    if has_accelerator() or precision in ("float32", "auto"):
         return
     if precision == "mixed_float16":
         raise ValueError("mixed_float16 needs a GPU: processors only emulate it. Use mixed_bfloat16, auto or float32.")
@@ -44,13 +45,13 @@ def check_precision(precision: str) -> None:
 
 def candidates() -> tuple[str, ...]:
     """List the precisions that `auto` chooses from on this machine."""
-    return ("float32", "mixed_bfloat16") if has_gpu() or has_bfloat16() else ("float32",)
+    return ("float32", "mixed_bfloat16") if has_accelerator() or has_bfloat16() else ("float32",)
 
 
-def has_gpu() -> bool:
-    """Whether Keras' backend sees a GPU."""
+def has_accelerator() -> bool:
+    """Whether Keras' backend sees a GPU or a TPU."""
     # Asked for GPUs alone, JAX raises where there is none.
-    return any(name.startswith(("gpu", "cuda", "rocm")) for name in keras.distribution.list_devices())
+    return any(not name.startswith("cpu") for name in keras.distribution.list_devices())
 
 
 def has_bfloat16() -> bool:
@@ -102,7 +103,7 @@ def choose_precision(model: keras.Model, compile_model: Callable[[], None], batc
         finally:
             for variable, value in zip(model.variables, before, strict=True):
                 variable.assign(value)
-    fastest = min(seconds, key=seconds.__getitem__)
+    fastest = names[ask_all(names.index(min(seconds, key=seconds.__getitem__)))[0]]  # of several processes, the first
     logger.info("A step takes %s: training in %s.", _describe(seconds), fastest)
     return fastest
 
@@ -129,7 +130,7 @@ def _gains(layer: keras.layers.Layer) -> bool:
     oneDNN has no kernel of 16 bits for their gradients, and falls back to plain loops, more than ten times as slow as
     its kernel of 32 bits.
     """
-    return has_gpu() or not (isinstance(layer, keras.layers.DepthwiseConv2D) and max(layer.strides) > 1)
+    return has_accelerator() or not (isinstance(layer, keras.layers.DepthwiseConv2D) and max(layer.strides) > 1)
 
 
 def _time_steps(model: keras.Model, batch: tuple[np.ndarray, ...]) -> float:

@@ -32,15 +32,23 @@ def make_optimizer(
 
     Returns:
         An optimiser whose rate rises over the warm-up and is then constant or falls to zero along a cosine; with
-        `rate_factors`, Keras' `MultiOptimizer` of one such optimiser for each of them.
+        `rate_factors`, Keras' `MultiOptimizer` of one such optimiser for each of them. For `mixed_float16`, it scales
+        the loss, whose gradients would underflow.
 
     Raises:
         ValueError: for a factor of a part that the model does not have.
     """
     rate = rate or partial(_make_rate, stage, steps_per_epoch)
-    usual = _make_optimizer(stage, rate(1.0))
-    if not stage.rate_factors:
-        return usual
+    optimizer = _make_optimizer(stage, rate(1.0))
+    if stage.rate_factors:
+        optimizer = _with_factors(optimizer, stage, model, rate)
+    # Keras adds this by itself only to a model that was built in that precision.
+    return keras.optimizers.LossScaleOptimizer(optimizer) if stage.precision == "mixed_float16" else optimizer
+
+
+def _with_factors(
+    usual: keras.optimizers.Optimizer, stage: Stage, model: keras.Model, rate: Callable[[float], Rate]
+) -> keras.optimizers.MultiOptimizer:
     optimizers = keras.optimizers.OptimizerMap(usual)
     for part, factor in stage.rate_factors.items():
         paths = [
@@ -53,6 +61,7 @@ def make_optimizer(
 
 def current_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """Give the learning rate of the next step: the highest one, where parts have factors."""
+    optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # that scales the loss around it
     optimizers = getattr(optimizer, "optimizers", [optimizer])
     # One that is not built has no weights to train, and its schedule stands still.
     return max(float(keras.ops.convert_to_numpy(each.learning_rate)) for each in optimizers if each.built)

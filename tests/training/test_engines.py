@@ -53,7 +53,7 @@ def test_what_was_chosen_before_is_not_timed(trunk, monkeypatch, engine):
 
 
 def test_a_gpu_runs_keras(trunk, monkeypatch):
-    monkeypatch.setattr(engines, "has_gpu", lambda: True)
+    monkeypatch.setattr(engines, "has_accelerator", lambda: True)
     assert choose_engine(trunk, MANY, 4, "litert") is trunk
 
 

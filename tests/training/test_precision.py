@@ -31,7 +31,7 @@ def machine(monkeypatch, tmp_path):
     def change(flags, gpu=False):
         (tmp_path / "cpuinfo").write_text(FLAGS[flags])
         monkeypatch.setattr(precision, "CPUINFO", tmp_path / "cpuinfo")
-        monkeypatch.setattr(precision, "has_gpu", lambda: gpu)
+        monkeypatch.setattr(precision, "has_accelerator", lambda: gpu)
 
     return change
 
@@ -123,6 +123,21 @@ def test_training_in_it_is_near_training_without(machine):
     assert losses[0] != losses[1]
     np.testing.assert_allclose(*losses, rtol=0.05)
     assert {array.dtype for array in weights} == {np.dtype("float32")}
+
+
+@pytest.mark.parametrize("options", [{}, {"rate_factors": {"stride2": 0.5}, "ema_momentum": 0.8}])
+def test_half_precision_scales_the_loss(machine, options):
+    machine("none", gpu=True)  # the processor computes in it, if slowly
+    task = make_task()
+    stage = Stage("all", 2, 0.01, batch_norm="trained", precision="mixed_float16", **options)
+    seen = []
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(task.model.optimizer))
+    mixed, _ = run(stages=[stage], task=task, callbacks=[watch])
+    exact, _ = run(stages=[Stage("all", 2, 0.01, batch_norm="trained", **options)])
+    assert all(isinstance(each, keras.optimizers.LossScaleOptimizer) for each in seen) and len(seen) == 2
+    first, second = (row["loss"] for row in mixed.rows)  # no nearer to float32's: dropout draws other units in float16
+    assert second < first
+    assert [row["learning_rate"] for row in mixed.rows] == [row["learning_rate"] for row in exact.rows]
 
 
 @pytest.mark.parametrize("fastest", PRECISIONS)
