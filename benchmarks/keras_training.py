@@ -18,6 +18,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tyro
+from timed_training import TimedTraining
 
 from kerascnn.architectures import build
 from kerascnn.training import fused_batch_norm
@@ -25,21 +26,9 @@ from kerascnn.training.precision import computing_in
 
 
 @dataclass(frozen=True)
-class Config:
-    """Time training in Keras."""
+class Config(TimedTraining):
+    """Time training in Keras: a name of `kerascnn.architectures`."""
 
-    network: str
-    """A name of `kerascnn.architectures`."""
-    side: int
-    """Height and width of the pictures."""
-    pictures: int
-    """Pictures in an epoch."""
-    batch_size: int
-    """Pictures in a step."""
-    num_classes: int = 10
-    """Classes of the pictures."""
-    epochs: int = 5
-    """Timed epochs, after one that is not."""
     fused: bool = False
     """Normalise batches in one operation, as kerascnn's `fit` does."""
     precision: str = "float32"

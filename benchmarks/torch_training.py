@@ -11,25 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import tyro
+from timed_training import TimedTraining
 from torch_networks import TORCH_NETWORKS
 
 
 @dataclass(frozen=True)
-class Config:
-    """Time training in PyTorch."""
+class Config(TimedTraining):
+    """Time training in PyTorch: a name of `TORCH_NETWORKS`, or of a function of `torchvision.models`."""
 
-    network: str
-    """A name of `TORCH_NETWORKS`, or of a function of `torchvision.models`."""
-    side: int
-    """Height and width of the pictures."""
-    pictures: int
-    """Pictures in an epoch."""
-    batch_size: int
-    """Pictures in a step."""
-    num_classes: int = 10
-    """Classes of the pictures."""
-    epochs: int = 5
-    """Timed epochs, after one that is not."""
     channels_last: bool = False
     """Keep channels last in memory, as TensorFlow does."""
     bfloat16: bool = False

@@ -2,7 +2,6 @@
 
 import importlib
 import json
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,24 +11,17 @@ import pytest
 
 from kerascnn.export import PRECISIONS
 from tests.pipelines.conftest import PIPELINES
+from tests.processes import free_address, wait_for
 
 
 def test_two_processes_on_jax_leave_one_complete_run(workplace, environment):
     pytest.importorskip("jax")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        coordinator = f"127.0.0.1:{server.getsockname()[1]}"
     environment = environment | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
     command = [sys.executable, str(PIPELINES / "pretrain.py"), "--smoke", "--output", "saved_models/two"]
-    command += ["--coordinator", coordinator, "--processes", "2", "--process"]
+    command += ["--coordinator", free_address(), "--processes", "2", "--process"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen([*command, number], cwd=workplace, env=environment, **pipes) for number in ("0", "1")]
-    try:
-        printed = [process.communicate(timeout=300) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    for process, (_, errors) in zip(processes, printed, strict=True):
-        assert process.returncode == 0, errors
+    printed = wait_for(processes)
     assert "for the phone: saved_models/two" in printed[0][0] and "for the phone" not in printed[1][0]
 
     folder = workplace / "saved_models" / "two"

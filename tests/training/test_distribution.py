@@ -1,7 +1,6 @@
 """Two devices, and two processes, train to what one device trains to; and what cannot be divided is refused."""
 
 import os
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +14,7 @@ from kerascnn.data import pipeline
 from kerascnn.training import Checkpoint, Distribution, checkpoint, distribute, distribution, interruption
 from kerascnn.training.distribution import ask_all, is_first_process
 from kerascnn.training.interruption import StopRequest
+from tests.processes import free_address, wait_for
 from tests.training.small_run import STAGES, make_split, make_task, run
 
 pytest.importorskip("jax")
@@ -41,21 +41,13 @@ def start(backend, folder, *arguments):
 def outcomes(tmp_path_factory):
     """Run all cases, those of each process at the same time; gives the folder and what the processes printed."""
     folder = tmp_path_factory.mktemp("distributed")
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = str(server.getsockname()[1])
+    port = free_address().partition(":")[2]
     processes = [
         start("tensorflow", folder / "tensorflow", "one", "two", "uneven", "moved"),
         start("jax", folder / "jax", "one", "two", "undisturbed", "resumed"),
         *(start("jax", folder / "jax", "joined", "--port", port, "--process", number) for number in ("0", "1")),
     ]
-    try:
-        printed = [process.communicate(timeout=300) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    for process, (_, errors) in zip(processes, printed, strict=True):
-        assert process.returncode == 0, errors[-4000:]
-    return folder, [output for output, _ in printed]
+    return folder, [output for output, _ in wait_for(processes)]
 
 
 def load(outcomes, case):

@@ -262,6 +262,13 @@ def test_data_without_batches_or_a_number_of_them_are_refused_before_the_work(ta
     assert not task.model.compiled
 
 
+def test_a_stage_that_trained_the_whole_leaves_its_optimiser_to_go_on_with(task):
+    fit(task, make_data(0, 3), make_data(1, 1), [Stage("all", 2, 0.01)], verbose=0)
+    assert int(task.model.optimizer.iterations) == 6
+    task.model.fit(make_data(0, 3), shuffle=False, verbose=0)
+    assert int(task.model.optimizer.iterations) == 9
+
+
 def test_stages_are_checked_before_the_work(task):
     with pytest.raises(ValueError, match="at least one stage"):
         run(task)
