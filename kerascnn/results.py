@@ -38,3 +38,59 @@ class Classification:
             raise ValueError(f"k must be at least 1. Received: k={k}.")
         order = np.argsort(-self.probabilities, kind="stable")[:k]
         return [(self.classes[class_id], float(self.probabilities[class_id])) for class_id in order]
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """The answer to "what is where in this picture?": boxes of any number, the surest first.
+
+    Attributes:
+        classes: name of each class.
+        boxes: (N, 4) float32, x1, y1, x2, y2 in pixels of the picture, edges not centres.
+        scores: (N,) float32, in 0..1, falling.
+        class_ids: (N,) int32.
+    """
+
+    classes: tuple[str, ...]
+    boxes: np.ndarray
+    scores: np.ndarray
+    class_ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @property
+    def class_names(self) -> list[str]:
+        """Name of each box's class."""
+        return [self.classes[class_id] for class_id in self.class_ids]
+
+    def above(self, score: float) -> "Detections":
+        """Give the boxes whose score is greater."""
+        kept = self.scores > score
+        return Detections(self.classes, self.boxes[kept], self.scores[kept], self.class_ids[kept])
+
+
+@dataclass(frozen=True, eq=False)
+class Landmarks:
+    """The answer to "where are these points?".
+
+    Attributes:
+        names: of the points.
+        points: (K, 2) float32, x, y in pixels of the picture.
+        visibility: (K,) float32, the probability in 0..1 that each is to be seen.
+    """
+
+    names: tuple[str, ...]
+    points: np.ndarray
+    visibility: np.ndarray
+
+    def __getitem__(self, name: str) -> tuple[float, float]:
+        """Give x and y of the point of that name.
+
+        Raises:
+            KeyError: for an unknown name.
+        """
+        if name not in self.names:
+            raise KeyError(f"The landmarks are {', '.join(self.names)}. Received: {name!r}.")
+        x, y = self.points[self.names.index(name)]
+        return float(x), float(y)

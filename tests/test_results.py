@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from kerascnn.results import Classification
+from kerascnn.results import Classification, Detections, Landmarks
 
 
 @pytest.fixture
@@ -40,3 +40,30 @@ def test_results_are_frozen_and_can_be_compared_and_collected(result):
     assert len({result, other}) == 2
     with pytest.raises(FrozenInstanceError):
         result.classes = ()
+
+
+@pytest.fixture
+def detections():
+    boxes = np.array([[0, 0, 4, 4], [1, 1, 3, 5], [2, 2, 3, 3]], "float32")
+    return Detections(("ants", "bees"), boxes, np.array([0.9, 0.5, 0.25], "float32"), np.array([1, 0, 1], "int32"))
+
+
+def test_detections_are_counted_and_named(detections):
+    assert len(detections) == 3
+    assert detections.class_names == ["bees", "ants", "bees"]
+
+
+def test_detections_above_a_score_keep_their_order(detections):
+    kept = detections.above(0.25)
+    assert kept.scores.tolist() == detections.scores[:2].tolist()
+    assert kept.class_ids.tolist() == [1, 0]
+    assert kept.boxes.tolist() == detections.boxes[:2].tolist()
+    assert len(detections.above(1)) == 0
+    assert detections.above(1).boxes.shape == (0, 4)
+
+
+def test_landmarks_are_found_by_name():
+    landmarks = Landmarks(("nose", "chin"), np.array([[1, 2], [3, 4.5]], "float32"), np.ones(2, "float32"))
+    assert landmarks["chin"] == (3.0, 4.5)
+    with pytest.raises(KeyError, match="nose, chin"):
+        landmarks["ear"]
