@@ -71,7 +71,7 @@ def pipeline(
     Raises:
         ValueError: for an empty split, a batch size below 1, augmentations without a seed, a seed out of 32 bits,
             an unknown preset, a negative first step, a shard out of range or without a picture, a batch that is no
-            multiple of the devices, or a cache of samples with more than a label.
+            multiple of the devices, or a cache of samples with masks.
         NotADirectoryError: if the cache is a file.
     """
     augment = preset(augment) if isinstance(augment, str) else augment
@@ -96,5 +96,5 @@ def pipeline(
 
     folder = None
     if cache not in (None, "memory"):
-        folder = Path(cache) / content_key(split, task.image_size, bool(augment), labels=True)
+        folder = Path(cache) / content_key(split, task.image_size, bool(augment), annotated=True)
     return Batches(prepare, order, augmented=bool(augment), folder=folder)

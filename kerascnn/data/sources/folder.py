@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from kerascnn.data.checks import MAX_PIXELS, SetAside, UnusableError, check_files
@@ -166,5 +167,7 @@ def _check(root: Path, labelled: list[tuple[Path, int]], max_pixels: int) -> tup
         digests.append(found.digest)
     names = [_name(path, root) for path in paths]
     path_table = tf.constant([os.fsencode(path.absolute()) for path in paths], tf.string)
-    split = Split.of_files(names, labels, digests, plain, lambda index: tf.io.read_file(path_table[index]))
+    split = Split.of_files(
+        names, {"label": np.array(labels, np.int32)}, digests, plain, lambda index: tf.io.read_file(path_table[index])
+    )
     return split, set_aside

@@ -1,5 +1,6 @@
 """Any data set of TensorFlow Datasets that has an image and a label, and the embedded one."""
 
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
@@ -81,4 +82,6 @@ def _read_split(builder: tfds.core.DatasetBuilder, split: str) -> tuple[Split, l
         digests.append(checked.digest)
         names.append(f"{split}/{number}")
     data_table = tf.constant(encoded, tf.string)
-    return Split.of_files(names, labels, digests, plain, lambda index: data_table[index]), set_aside
+    return Split.of_files(
+        names, {"label": np.array(labels, np.int32)}, digests, plain, lambda index: data_table[index]
+    ), set_aside
