@@ -77,14 +77,14 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
     """Print what a run wrote. Returns the exit status: 1 if a file missed its budget and was not to be kept."""
     console = Console()
     table = Table(title="Exported files", title_justify="left")
-    for heading in ("file", "size", "accuracy", "agreement", "difference", "latency", "check"):
+    for heading in ("file", "size", card["score_name"], "agreement", "difference", "latency", "check"):
         table.add_column(heading, justify="left" if heading in ("file", "check") else "right", no_wrap=True)
     for precision in PRECISIONS:
         row = card["export"][precision]
         table.add_row(
             precision,
             f"{row['bytes'] / 1e6:.2f} MB",
-            f"{row['accuracy']:.1%}",
+            f"{row['score']:.1%}",
             f"{row['agreement']:.1%}",
             f"{row['max_difference']:.0e}",
             f"{row['latency_ms']:.2f} ms",
@@ -92,7 +92,7 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
         )
     console.print(table)
     for split, metrics in card["metrics"].items():
-        console.print(f"{split}: accuracy {metrics['accuracy']:.1%} on {metrics['examples']} pictures")
+        console.print(f"{split}: {card['score_name']} {metrics['score']:.1%} on {metrics['examples']} pictures")
     plain = {"soft_wrap": True, "highlight": False, "markup": False}
     console.print(f"report: {output / 'report.html'}", **plain)
     files = [output / card["export"][precision]["file"] for precision in ("int8", "dynamic", "float16", "float32")]

@@ -20,7 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from kerascnn.report.units import SUPERSCRIPTS, rate
+from kerascnn.report.units import SUPERSCRIPTS, monitor_name, rate, title
 
 INK = "#1c1917"
 MUTED = "#78716c"
@@ -57,14 +57,15 @@ MAX_TICKS = 12
 MAX_NAME_LENGTH = 18
 
 
-def plot_history(rows: Sequence[Mapping[str, Any]], *, best_epoch: int | None = None) -> str:
-    """Plot loss and accuracy against the epoch, over all stages of a run.
+def plot_history(rows: Sequence[Mapping[str, Any]], *, monitor: str = "accuracy", best_epoch: int | None = None) -> str:
+    """Plot the loss and the metric that chose the best epoch against the epoch, over all stages of a run.
 
     Stage boundaries are dashed and the stages named; the best epoch is circled.
 
     Args:
         rows: one mapping per epoch, in order, with the keys stage (str), epoch (int, 1-based over the whole run), loss,
-            accuracy, val_loss and val_accuracy (accuracies 0..1). Where a value is NaN or None the curve has a gap.
+            val_loss, the monitor, and val_ with its name. Where a value is NaN or None the curve has a gap.
+        monitor: name of that metric, in 0..1.
         best_epoch: the epoch whose weights the model has; None, or one that is not in the rows, circles nothing.
 
     Returns:
@@ -78,20 +79,20 @@ def plot_history(rows: Sequence[Mapping[str, Any]], *, best_epoch: int | None = 
     best = next((row for row in rows if row["epoch"] == best_epoch), None)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
-        loss, accuracy = figure.subplots(2, 1, sharex=True)
+        loss, metric = figure.subplots(2, 1, sharex=True)
         _draw_curves(loss, rows, "loss", best)
-        _draw_curves(accuracy, rows, "accuracy", best)
+        _draw_curves(metric, rows, monitor, best)
         loss.set_ylim(bottom=0)
-        accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-        accuracy.set_xlabel("epoch")
-        accuracy.xaxis.set_major_locator(MaxNLocator(integer=True))
-        pad = _name_stages(loss, [loss, accuracy], rows)
+        metric.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        metric.set_xlabel("epoch")
+        metric.xaxis.set_major_locator(MaxNLocator(integer=True))
+        pad = _name_stages(loss, [loss, metric], rows)
         loss.set_title("Loss", pad=pad)
         if best is not None:
             circled = f"circled: epoch {best['epoch']}, the best"
             loss.set_title(circled, loc="right", pad=pad, color=ACCENT, fontsize=9, fontweight="normal")
-        accuracy.set_title("Accuracy")
-        accuracy.legend(loc="lower right", frameon=False, labelcolor=MUTED, fontsize=9)
+        metric.set_title(title(monitor_name(monitor)))
+        metric.legend(loc="best", frameon=False, labelcolor=MUTED, fontsize=9)
         return _svg(figure)
 
 

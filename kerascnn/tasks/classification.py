@@ -26,6 +26,8 @@ class ClassificationTask(Task):
     """
 
     name: ClassVar[str] = "classification"
+    score_name: ClassVar[str] = "accuracy"
+    monitor: ClassVar[str] = "accuracy"
     auxiliary: keras.Model | None = None
     label_smoothing: float = 0.0
 
@@ -55,11 +57,6 @@ class ClassificationTask(Task):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     @property
-    def monitor(self) -> str:
-        """`accuracy`."""
-        return "accuracy"
-
-    @property
     def output_labels(self) -> Mapping[str, str]:
         """The class names stand along the last axis of the probabilities."""
         return {"probabilities": "axis"}
@@ -74,10 +71,19 @@ class ClassificationTask(Task):
         return sample["label"]
 
     def decode(
-        self, outputs: Mapping[str, np.ndarray], image_size: tuple[int, int] | None = None
+        self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None
     ) -> list[Classification]:
-        """Turn probabilities (B, classes) into one `Classification` a picture; the size plays no part."""
+        """Turn probabilities (N, classes) into one `Classification` a picture; the sizes play no part."""
         return [Classification(self.classes, probabilities) for probabilities in outputs["probabilities"]]
+
+    def truths(self, targets: np.ndarray, sizes: Sequence[tuple[int, int]] | None = None) -> list[Classification]:
+        """Turn labels (N,) into results that are sure of them."""
+        return [Classification(self.classes, probabilities) for probabilities in np.eye(len(self.classes))[targets]]
+
+    def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
+        """Find the wrong answers, the most confident first."""
+        wrong = np.flatnonzero(outputs["probabilities"].argmax(-1) != targets)
+        return wrong[np.argsort(-outputs["probabilities"].max(-1)[wrong], kind="stable")]
 
     def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
         """Compute the accuracy of probabilities (N, classes) against labels (N,)."""

@@ -1,9 +1,9 @@
 """The task: which question a network answers. What training, export and reports need to know of it, and no more."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -22,9 +22,15 @@ class Task(ABC):
         architecture: what `kerascnn.architectures.build` calls the network; by default the model's own name.
         options: what its builder was given beside sizes, weights and auxiliary classifiers.
         name: what cards call this kind of task, and `kerascnn.tasks.load_task` finds it by.
+        score_name: what reports call its `score`.
+        monitor: the metric whose best value on the validation data is the best epoch; the lower loss decides a tie.
+        monitor_mode: whether the best value is the highest, `max`, or the lowest, `min`.
     """
 
     name: ClassVar[str]
+    score_name: ClassVar[str]
+    monitor: ClassVar[str]
+    monitor_mode: ClassVar[Literal["max", "min"]] = "max"
     model: keras.Model
     classes: tuple[str, ...]
     weights_report: WeightsReport | None = None
@@ -45,11 +51,6 @@ class Task(ABC):
     def loss(self) -> keras.losses.Loss:
         """What training minimises: a function of (annotation, outputs)."""
 
-    @property
-    @abstractmethod
-    def monitor(self) -> str:
-        """The metric whose highest value on the validation data is the best epoch; the lower loss decides a tie."""
-
     @abstractmethod
     def metrics(self) -> list[keras.metrics.Metric]:
         """Make the metrics that are shown while training."""
@@ -61,11 +62,11 @@ class Task(ABC):
 
     @abstractmethod
     def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Rate the serving model's outputs, in 0..1: accuracy, for classification."""
+        """Rate the serving model's outputs, in 0..1, the higher the better: accuracy, for classification."""
 
     @abstractmethod
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
-        """Summarise the serving model's outputs for the card: among other things accuracy, loss and examples."""
+        """Summarise the serving model's outputs for the card: `examples`, and what its part of the report shows."""
 
     @abstractmethod
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
@@ -76,8 +77,26 @@ class Task(ABC):
         """Take from a sample what the loss compares the outputs with."""
 
     @abstractmethod
-    def decode(self, outputs: Mapping[str, np.ndarray], image_size: tuple[int, int] | None = None) -> list[Any]:
-        """Turn the serving model's outputs into results, one a picture."""
+    def decode(self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None) -> list[Any]:
+        """Turn the serving model's outputs into results, one a picture.
+
+        Args:
+            outputs: (N, ...) each.
+            sizes: (height, width) of each picture, in whose pixels coordinates are given; by default `image_size`.
+        """
+
+    @abstractmethod
+    def truths(self, targets: np.ndarray, sizes: Sequence[tuple[int, int]] | None = None) -> list[Any]:
+        """Give the results that would be right, one a picture.
+
+        Args:
+            targets: (N, ...), for pictures of the network's size.
+            sizes: as for `decode`.
+        """
+
+    @abstractmethod
+    def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
+        """Find the pictures that are answered wrongly: their indices, (n,), the worst first."""
 
     @abstractmethod
     def serving_model(self) -> keras.Model:

@@ -21,9 +21,9 @@ def make_lookup(annotations: Annotations) -> Callable[[tf.Tensor], dict[str, tf.
 def _make_table(key: str, values: Sequence[np.ndarray]) -> tf.Tensor | tf.RaggedTensor:
     dtype = np.int32 if key in INTEGERS else np.float32
     arrays = [np.asarray(value, dtype) for value in values]
-    if len({array.shape for array in arrays}) == 1:
-        return tf.constant(np.stack(arrays))
-    none = np.zeros([side or 0 for side in SHAPES[key]], dtype)  # gives the shape where there is no sample
+    none = np.zeros([side or 0 for side in SHAPES[key]], dtype)
+    if len({array.shape for array in arrays}) <= 1:
+        return tf.constant(np.stack(arrays) if arrays else none[np.newaxis][:0])
     return tf.RaggedTensor.from_row_lengths(np.concatenate([none, *arrays]), [len(array) for array in arrays])
 
 

@@ -1,0 +1,27 @@
+"""Mistakes in words, from results by hand."""
+
+import numpy as np
+import pytest
+
+from kerascnn.report import Mistake, make_mistake
+from kerascnn.results import Classification
+
+CLASSES = ("ants", "bees")
+PICTURE = np.full((4, 6, 3), 7, np.uint8)
+
+
+def test_a_classifier_said_one_thing_and_another_was_true():
+    answer, truth = Classification(CLASSES, np.array([0.25, 0.75])), Classification(CLASSES, np.array([1.0, 0.0]))
+    mistake = make_mistake(answer, truth, PICTURE, "1.jpg")
+    assert (mistake.true, mistake.said, mistake.note, mistake.name) == ("ants", "bees", "75.0%", "1.jpg")
+    np.testing.assert_array_equal(mistake.picture, PICTURE)
+
+
+def test_what_is_no_result_is_refused():
+    with pytest.raises(TypeError, match="Received: a str"):
+        make_mistake("bees", "ants", PICTURE, "1.jpg")
+
+
+def test_grey_pictures_are_refused():
+    with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
+        Mistake(np.zeros((8, 8), np.uint8), "ants", "bees", "50.0%", "1.jpg")
