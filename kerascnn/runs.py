@@ -43,7 +43,7 @@ from kerascnn.report import (
     write_history,
     write_html,
 )
-from kerascnn.tasks import Task, load_task
+from kerascnn.tasks import TASKS, Task, load_task
 from kerascnn.training import History
 
 logger = logging.getLogger(__name__)
@@ -278,7 +278,8 @@ def open_data(card: Mapping[str, Any], data: str | None = None) -> Source:
     Raises:
         ValueError: if the data have other classes than the run, or see `open_source`.
     """
-    source = open_source(data or card["data"]["source"], seed=card["seed"])
+    annotation = TASKS[card["task"]].annotation
+    source = open_source(data or card["data"]["source"], seed=card["seed"], annotation=annotation)
     if list(source.classes) != list(card["classes"]):
         found, known = (", ".join(classes) for classes in (source.classes, card["classes"]))
         raise ValueError(f"{source.name} has the classes {found}, and the run knows {known}.")

@@ -26,6 +26,7 @@ class ClassificationTask(Task):
     """
 
     name: ClassVar[str] = "classification"
+    annotation: ClassVar[str] = "label"
     score_name: ClassVar[str] = "accuracy"
     monitor: ClassVar[str] = "accuracy"
     auxiliary: keras.Model | None = None

@@ -22,12 +22,14 @@ class Task(ABC):
         architecture: what `kerascnn.architectures.build` calls the network; by default the model's own name.
         options: what its builder was given beside sizes, weights and auxiliary classifiers.
         name: what cards call this kind of task, and `kerascnn.tasks.load_task` finds it by.
+        annotation: what it learns from: a key of the sample, see `kerascnn.data.sample`.
         score_name: what reports call its `score`.
         monitor: the metric whose best value on the validation data is the best epoch; the lower loss decides a tie.
         monitor_mode: whether the best value is the highest, `max`, or the lowest, `min`.
     """
 
     name: ClassVar[str]
+    annotation: ClassVar[str]
     score_name: ClassVar[str]
     monitor: ClassVar[str]
     monitor_mode: ClassVar[Literal["max", "min"]] = "max"

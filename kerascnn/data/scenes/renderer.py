@@ -19,18 +19,29 @@ from kerascnn.data.rendering.surfaces import (
     random_pattern,
     turn_coordinates,
 )
-from kerascnn.data.scenes.layout import CLASSES, IMAGE_SIZE, Thing, annotate_things, arrange_things
+from kerascnn.data.scenes.layout import (
+    CLASSES,
+    IMAGE_SIZE,
+    NO_CLASS,
+    Thing,
+    annotate_things,
+    arrange_one,
+    arrange_things,
+)
 
 SPLITS = ("train", "validation", "test")
+NONE_OF_12 = 2  # pictures without a thing of a class, where there is one at most
 
 
-def render_scene(seed: int, index: int, split: str = "train") -> dict[str, np.ndarray]:
+def render_scene(seed: int, index: int, split: str = "train", *, one: bool = False) -> dict[str, np.ndarray]:
     """Render one picture with its annotation; the same arguments always give the same answer.
 
     Args:
         seed: of the whole data set, at least 0.
         index: of the picture in its split, at least 0. Its label is `index % 10`.
         split: one of `SPLITS`.
+        one: whether there is one thing of a class or none, for localization, instead of several. Then the label is
+            `index % 12`, and -1, for none, where that is 10 or 11.
 
     Returns:
         A sample: `image` (160, 160, 3) uint8, `label` () int32, `boxes` (N, 4) float32, `class_ids` (N,) int32 and
@@ -44,9 +55,14 @@ def render_scene(seed: int, index: int, split: str = "train") -> dict[str, np.nd
         raise ValueError(f"split must be one of {SPLITS}. Received: split={split!r}.")
     if seed < 0 or index < 0:
         raise ValueError(f"seed and index must be at least 0. Received: seed={seed}, index={index}.")
-    rng = np.random.default_rng((seed, SPLITS.index(split), index))
-    label = index % len(CLASSES)
-    things, owners = arrange_things(rng, label)
+    key = (seed, SPLITS.index(split), index)
+    if one:
+        rng, label = np.random.default_rng((*key, 1)), index % (len(CLASSES) + NONE_OF_12)
+        label = label if label < len(CLASSES) else NO_CLASS
+        things, owners = arrange_one(rng, label)
+    else:
+        rng, label = np.random.default_rng(key), index % len(CLASSES)
+        things, owners = arrange_things(rng, label)
     return {"image": _photograph(rng, things), "label": np.int32(label), **annotate_things(things, owners)}
 
 

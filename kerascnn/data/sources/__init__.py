@@ -13,22 +13,24 @@ __all__ = ["Source", "Split", "folder", "idx", "open_source", "pictures", "scene
 logger = logging.getLogger(__name__)
 
 
-def open_source(spec: str, *, seed: int = 0) -> Source:
+def open_source(spec: str, *, seed: int = 0, annotation: str = "label") -> Source:
     """Open a data set by the words that the scripts' `--data` takes.
 
     Args:
-        spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes` or `scenes/tiny`, the embedded data
-            set; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX files.
+        spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes` or `scenes/CONFIG`, the embedded
+            data set; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX files.
         seed: decides which training pictures become the validation split of a data set that has none.
+        annotation: what the samples hold beside the picture, by its key: `label` or `boxes`.
 
     Returns:
         The data set, named `spec`: `open_source(source.name, seed=seed)` opens it again.
 
     Raises:
-        ValueError: for data that cannot be trained on; see the function of each kind.
+        ValueError: for data that cannot be trained on, see the function of each kind; for an annotation that a kind of
+            data does not have.
         FileNotFoundError: for a folder that is not there.
     """
-    source = dataclasses.replace(_open(spec, seed), name=spec)
+    source = dataclasses.replace(_open(spec, seed, annotation), name=spec)
     duplicates = source.duplicates_across_splits()
     if duplicates:
         logger.warning(
@@ -39,14 +41,16 @@ def open_source(spec: str, *, seed: int = 0) -> Source:
     return source
 
 
-def _open(spec: str, seed: int) -> Source:
+def _open(spec: str, seed: int, annotation: str) -> Source:
     kind, _, rest = spec.partition(":")
     if kind == "tfds" and rest:
-        return tfds_source(rest, seed=seed)
+        return tfds_source(rest, annotation=annotation, seed=seed)
+    if spec.partition("/")[0] == "scenes":
+        return scenes_source(spec.partition("/")[2] or "full", annotation=annotation)
+    if annotation != "label":
+        raise ValueError(f"{spec} has labels, and {annotation} are needed.")
     if kind == "fashion_mnist" and rest:
         return idx(rest, FASHION_MNIST_CLASSES, seed=seed)
     if kind == "idx" and rest:
         return idx(rest, seed=seed)
-    if spec.partition("/")[0] == "scenes":
-        return scenes_source(spec.partition("/")[2] or "full")
     return folder(spec, seed=seed)

@@ -27,6 +27,12 @@ def _make_table(key: str, values: Sequence[np.ndarray]) -> tf.Tensor | tf.Ragged
     return tf.RaggedTensor.from_row_lengths(np.concatenate([none, *arrays]), [len(array) for array in arrays])
 
 
+def collect_annotations(samples: Sequence[Mapping[str, np.ndarray]], keys: Sequence[str]) -> Annotations:
+    """Turn a list of annotations, by key each, into one by key: single numbers become an array (N,)."""
+    columns = {key: [sample[key] for sample in samples] for key in keys}
+    return {key: np.array(values, np.int32) if SHAPES[key] == () else values for key, values in columns.items()}
+
+
 def select_annotations(annotations: Annotations, indices: np.ndarray) -> Annotations:
     """Give the annotations of the samples at (n,) `indices`."""
     return {

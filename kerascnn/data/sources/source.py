@@ -211,6 +211,27 @@ def split_by_class(
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(valid))
 
 
+def split_at_random(count: int, seed: int, share: float = VALIDATION_SHARE) -> tuple[np.ndarray, np.ndarray]:
+    """Divide samples into training and validation by chance.
+
+    Args:
+        count: of the samples.
+        seed: decides which samples go where.
+        share: of them that goes to validation; at least one sample stays on either side.
+
+    Returns:
+        Two (n,) int64 arrays of indices in ascending order, for training and validation.
+
+    Raises:
+        ValueError: for fewer than two samples.
+    """
+    if count < 2:
+        raise ValueError(f"At least 2 pictures are needed to divide them into training and validation. Found {count}.")
+    order = np.random.default_rng(seed).permutation(count)
+    held_out = min(count - 1, max(1, round(share * count)))
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
+
+
 def check_classes(name: str, classes: Sequence[str], splits: Mapping[str, Split]) -> None:
     """Refuse data that a classifier cannot be trained on.
 
