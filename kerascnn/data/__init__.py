@@ -25,16 +25,33 @@ from kerascnn.data.augment import (
     zoom_out,
 )
 from kerascnn.data.pipeline import pipeline
-from kerascnn.data.sources import Source, Split, folder, idx, open_source, pictures, scenes_source, tfds_source
+from kerascnn.data.sources import (
+    Source,
+    Split,
+    coco,
+    csv_boxes,
+    describe_source,
+    folder,
+    idx,
+    open_source,
+    pictures,
+    scenes_source,
+    tfds_source,
+    voc,
+    yolo,
+)
 
 __all__ = [
     "Source",
     "Split",
     "blur",
+    "coco",
     "color_jitter",
     "color_shift",
     "compose",
+    "csv_boxes",
     "cut_mix",
+    "describe_source",
     "erase",
     "folder",
     "grid_mask",
@@ -57,6 +74,8 @@ __all__ = [
     "shear",
     "tfds_source",
     "translate",
+    "voc",
     "warp",
+    "yolo",
     "zoom_out",
 ]
