@@ -4,7 +4,9 @@ Everything here works on plain numbers, strings and uint8 pictures.
 """
 
 from kerascnn.report.card import read_card, write_card
+from kerascnn.report.detection_plots import plot_cumulative_error, plot_detection_errors, plot_precision_recall
 from kerascnn.report.draw import draw_label, thumbnail, write_picture
+from kerascnn.report.draw_annotations import draw_boxes, draw_points
 from kerascnn.report.html import MAX_MISTAKES, Mistake, leading_split, write_html
 from kerascnn.report.plots import plot_confusion, plot_history, plot_learning_rate_search
 from kerascnn.report.sheet import contact_sheet, draw_annotation
@@ -14,11 +16,16 @@ __all__ = [
     "Mistake",
     "contact_sheet",
     "draw_annotation",
+    "draw_boxes",
     "draw_label",
+    "draw_points",
     "leading_split",
     "plot_confusion",
+    "plot_cumulative_error",
+    "plot_detection_errors",
     "plot_history",
     "plot_learning_rate_search",
+    "plot_precision_recall",
     "read_card",
     "thumbnail",
     "write_card",
