@@ -10,6 +10,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from kerascnn.ops import corners_from_shares, first_object
+
 IOU_THRESHOLD = 0.5  # from which on a box is right, as in ILSVRC
 PRESENCE_THRESHOLD = 0.5
 BOX, CLASSES = slice(1, 5), slice(5, None)  # of the outputs; 0 is the presence
@@ -87,7 +89,7 @@ class BoxIoU(keras.metrics.Mean):
     ) -> None:
         """Add the IoU of each picture with an object."""
         target, y_pred = _first_row(y_true, y_pred, self.dtype)
-        ious = _paired_iou(target[:, :4], _corners(y_pred[:, BOX], self.image_size))
+        ious = _paired_iou(target[:, :4], corners_from_shares(ops.sigmoid(y_pred[:, BOX]), self.image_size))
         super().update_state(ious, _weight_of_objects(target, sample_weight))
 
     def get_config(self) -> dict[str, Any]:
@@ -135,23 +137,13 @@ def _first_row(
             "The targets must be rows (B, N, 5), the outputs (B, 5 + classes). "
             f"Received: the shapes {tuple(y_true.shape)} and {tuple(y_pred.shape)}."
         )
-    y_true = ops.cast(y_true, dtype)
-    # A batch without any object may come without any row.
-    padded = ops.pad(y_true, [[0, 0], [0, 1], [0, 0]], constant_values=-1)
-    return padded[:, 0], ops.cast(y_pred, dtype)
+    return first_object(ops.cast(y_true, dtype)), ops.cast(y_pred, dtype)
 
 
 def _weight_of_objects(target: keras.KerasTensor, sample_weight: keras.KerasTensor | None) -> keras.KerasTensor:
     """Give the weight (B,) of each picture, 0 without an object."""
     weight = ops.cast(target[:, 4] >= 0, target.dtype)
     return weight if sample_weight is None else weight * ops.reshape(ops.cast(sample_weight, weight.dtype), (-1,))
-
-
-def _corners(box: keras.KerasTensor, image_size: tuple[int, int]) -> keras.KerasTensor:
-    """Turn b_x, b_y, b_h, b_w before the sigmoid (B, 4) into x1, y1, x2, y2 in pixels; they may leave the picture."""
-    height, width = image_size
-    x, y, h, w = ops.unstack(ops.sigmoid(box), axis=-1)
-    return ops.stack([(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height], axis=-1)
 
 
 def _paired_iou(boxes: keras.KerasTensor, others: keras.KerasTensor) -> keras.KerasTensor:

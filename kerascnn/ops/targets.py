@@ -1,0 +1,41 @@
+"""The targets of a network that finds one object: which row of a picture counts, and what a box is in shares of it."""
+
+import keras
+from keras import ops
+
+
+def first_object(rows: keras.KerasTensor) -> keras.KerasTensor:
+    """Give the first object of each picture.
+
+    Args:
+        rows: (B, N, 5), x1, y1, x2, y2, class, padding of class -1 last; N may be 0.
+
+    Returns:
+        (B, 5); where there is no object, the class is -1.
+    """
+    padded = ops.pad(rows, [[0, 0], [0, 1], [0, 0]], constant_values=-1)  # all of a batch may be without an object
+    return padded[:, 0]
+
+
+def shares_from_corners(boxes: keras.KerasTensor, image_size: tuple[int, int]) -> keras.KerasTensor:
+    """Turn corners in pixels into b_x, b_y, b_h, b_w: the box's centre, height and width as shares of the picture.
+
+    Args:
+        boxes: (..., 4), x1, y1, x2, y2.
+        image_size: (height, width) in pixels.
+
+    Returns:
+        (..., 4), in 0..1.
+    """
+    height, width = image_size
+    x1, y1, x2, y2 = ops.unstack(boxes, axis=-1)
+    return ops.stack(
+        [(x1 + x2) / (2 * width), (y1 + y2) / (2 * height), (y2 - y1) / height, (x2 - x1) / width], axis=-1
+    )
+
+
+def corners_from_shares(shares: keras.KerasTensor, image_size: tuple[int, int] = (1, 1)) -> keras.KerasTensor:
+    """Turn b_x, b_y, b_h, b_w (..., 4) back into corners, x1, y1, x2, y2, which may leave the picture."""
+    height, width = image_size
+    x, y, h, w = ops.unstack(shares, axis=-1)
+    return ops.stack([(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height], axis=-1)
