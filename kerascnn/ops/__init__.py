@@ -1,17 +1,45 @@
-"""Pure functions: the arithmetic of convolutions, and the table of a model that follows from it.
+"""Pure functions: boxes and their overlaps, the arithmetic of convolutions, and the table of a model.
 
 Nothing here holds weights or state, and nothing imports another part of kerascnn.
 """
 
+from kerascnn.ops.boxes import (
+    box_area,
+    clip_boxes,
+    cxcywh_to_xyxy,
+    decode_deltas,
+    encode_deltas,
+    to_absolute,
+    to_relative,
+    xywh_to_xyxy,
+    xyxy_to_cxcywh,
+    xyxy_to_xywh,
+)
 from kerascnn.ops.convolution import ReceptiveField, output_size, same_padding, transpose_output_size
 from kerascnn.ops.describe import Description, Row, describe
+from kerascnn.ops.iou import complete_iou, distance_iou, generalized_iou, iou, pairwise_iou
 
 __all__ = [
     "Description",
     "ReceptiveField",
     "Row",
+    "box_area",
+    "clip_boxes",
+    "complete_iou",
+    "cxcywh_to_xyxy",
+    "decode_deltas",
     "describe",
+    "distance_iou",
+    "encode_deltas",
+    "generalized_iou",
+    "iou",
     "output_size",
+    "pairwise_iou",
     "same_padding",
+    "to_absolute",
+    "to_relative",
     "transpose_output_size",
+    "xywh_to_xyxy",
+    "xyxy_to_cxcywh",
+    "xyxy_to_xywh",
 ]
