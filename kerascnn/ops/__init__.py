@@ -1,4 +1,4 @@
-"""Pure functions: boxes and their overlaps, the arithmetic of convolutions, and the table of a model.
+"""Pure functions: boxes and their suppression, the arithmetic of convolutions, and the table of a model.
 
 Nothing here holds weights or state, and nothing imports another part of kerascnn.
 """
@@ -15,12 +15,16 @@ from kerascnn.ops.boxes import (
     xyxy_to_cxcywh,
     xyxy_to_xywh,
 )
+from kerascnn.ops.candidates import KeptBoxes
 from kerascnn.ops.convolution import ReceptiveField, output_size, same_padding, transpose_output_size
 from kerascnn.ops.describe import Description, Row, describe
 from kerascnn.ops.iou import complete_iou, distance_iou, generalized_iou, iou, pairwise_iou
+from kerascnn.ops.nms import non_max_suppression
+from kerascnn.ops.soft_nms import soft_non_max_suppression
 
 __all__ = [
     "Description",
+    "KeptBoxes",
     "ReceptiveField",
     "Row",
     "box_area",
@@ -33,9 +37,11 @@ __all__ = [
     "encode_deltas",
     "generalized_iou",
     "iou",
+    "non_max_suppression",
     "output_size",
     "pairwise_iou",
     "same_padding",
+    "soft_non_max_suppression",
     "to_absolute",
     "to_relative",
     "transpose_output_size",
