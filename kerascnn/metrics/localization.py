@@ -10,12 +10,11 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerascnn.ops import corners_from_shares, first_object
+from kerascnn.ops import corners_from_shares, first_object, iou
 
 IOU_THRESHOLD = 0.5  # from which on a box is right, as in ILSVRC
 PRESENCE_THRESHOLD = 0.5
 BOX, CLASSES = slice(1, 5), slice(5, None)  # of the outputs; 0 is the presence
-EPSILON = 1e-7  # square pixels; keeps the IoU of two boxes without area finite
 
 
 def summarise_localization(
@@ -46,7 +45,7 @@ def summarise_localization(
     _check_arrays(presence, boxes, probabilities, targets, classes)
     labels = targets[:, 4].astype(int)
     there, said = labels >= 0, np.asarray(presence) >= PRESENCE_THRESHOLD
-    ious = ops.convert_to_numpy(_paired_iou(ops.cast(targets[:, :4], "float32"), ops.cast(boxes, "float32")))
+    ious = ops.convert_to_numpy(iou(ops.cast(targets[:, :4], "float32"), ops.cast(boxes, "float32")))
     near, named = ious >= IOU_THRESHOLD, probabilities.argmax(axis=-1) == labels
     right = np.where(there, said & near & named, ~said)
     return {
@@ -89,7 +88,7 @@ class BoxIoU(keras.metrics.Mean):
     ) -> None:
         """Add the IoU of each picture with an object."""
         target, y_pred = _first_row(y_true, y_pred, self.dtype)
-        ious = _paired_iou(target[:, :4], corners_from_shares(ops.sigmoid(y_pred[:, BOX]), self.image_size))
+        ious = iou(target[:, :4], corners_from_shares(ops.sigmoid(y_pred[:, BOX]), self.image_size))
         super().update_state(ious, _weight_of_objects(target, sample_weight))
 
     def get_config(self) -> dict[str, Any]:
@@ -144,14 +143,6 @@ def _weight_of_objects(target: keras.KerasTensor, sample_weight: keras.KerasTens
     """Give the weight (B,) of each picture, 0 without an object."""
     weight = ops.cast(target[:, 4] >= 0, target.dtype)
     return weight if sample_weight is None else weight * ops.reshape(ops.cast(sample_weight, weight.dtype), (-1,))
-
-
-def _paired_iou(boxes: keras.KerasTensor, others: keras.KerasTensor) -> keras.KerasTensor:
-    """Compute the IoU (N,) of each box (N, 4), x1, y1, x2, y2, with the other one (N, 4) of the same number."""
-    sides = ops.minimum(boxes[:, 2:], others[:, 2:]) - ops.maximum(boxes[:, :2], others[:, :2])
-    intersection = ops.prod(ops.maximum(sides, 0), axis=-1)
-    areas = [ops.prod(each[:, 2:] - each[:, :2], axis=-1) for each in (boxes, others)]
-    return intersection / ops.maximum(areas[0] + areas[1] - intersection, EPSILON)
 
 
 def _of_objects(chosen: np.ndarray, ious: np.ndarray, near: np.ndarray, named: np.ndarray) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from kerascnn.ops.boxes import cxcywh_to_xyxy, to_absolute, to_relative, xyxy_to_cxcywh
+
 
 def first_object(rows: keras.KerasTensor) -> keras.KerasTensor:
     """Give the first object of each picture.
@@ -27,15 +29,11 @@ def shares_from_corners(boxes: keras.KerasTensor, image_size: tuple[int, int]) -
     Returns:
         (..., 4), in 0..1.
     """
-    height, width = image_size
-    x1, y1, x2, y2 = ops.unstack(boxes, axis=-1)
-    return ops.stack(
-        [(x1 + x2) / (2 * width), (y1 + y2) / (2 * height), (y2 - y1) / height, (x2 - x1) / width], axis=-1
-    )
+    x, y, w, h = ops.unstack(xyxy_to_cxcywh(to_relative(boxes, image_size)), axis=-1)
+    return ops.stack([x, y, h, w], axis=-1)
 
 
 def corners_from_shares(shares: keras.KerasTensor, image_size: tuple[int, int] = (1, 1)) -> keras.KerasTensor:
     """Turn b_x, b_y, b_h, b_w (..., 4) back into corners, x1, y1, x2, y2, which may leave the picture."""
-    height, width = image_size
     x, y, h, w = ops.unstack(shares, axis=-1)
-    return ops.stack([(x - w / 2) * width, (y - h / 2) * height, (x + w / 2) * width, (y + h / 2) * height], axis=-1)
+    return to_absolute(cxcywh_to_xyxy(ops.stack([x, y, w, h], axis=-1)), image_size)

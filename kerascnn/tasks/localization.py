@@ -12,7 +12,7 @@ from keras import layers, ops
 from kerascnn.architectures import load_weights, localizer
 from kerascnn.losses import LocalizationLoss
 from kerascnn.metrics.localization import BoxIoU, ObjectClassAccuracy, PresenceAccuracy, summarise_localization
-from kerascnn.ops import corners_from_shares
+from kerascnn.ops import corners_from_shares, iou
 from kerascnn.results import Detections
 from kerascnn.tasks.task import Task, check_names
 
@@ -179,7 +179,4 @@ def _likeness(one: Detections, other: Detections) -> float:
         return 0.0
     if len(one) == 0:
         return 1.0
-    low, high = np.maximum(one.boxes[0, :2], other.boxes[0, :2]), np.minimum(one.boxes[0, 2:], other.boxes[0, 2:])
-    shared = np.prod(np.maximum(high - low, 0))
-    areas = [np.prod(each.boxes[0, 2:] - each.boxes[0, :2]) for each in (one, other)]
-    return float(shared / max(sum(areas) - shared, np.finfo(np.float32).tiny))
+    return float(iou(one.boxes[0], other.boxes[0]))
