@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from kerascnn.ops import complete_iou, corners_from_shares, first_object, shares_from_corners
+from kerascnn.ops import check_object_shapes, complete_iou, corners_from_shares, first_object, shares_from_corners
 
 FORMS = ("log", "squared")
 BOX_FORMS = ("squared", "ciou")
@@ -61,6 +61,7 @@ class LocalizationLoss(keras.losses.Loss):
 
     def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
         """Compute the loss of each picture, (B,)."""
+        check_object_shapes(y_true, y_pred)
         target = first_object(ops.cast(y_true, y_pred.dtype))
         presence, box, classes = y_pred[:, 0], y_pred[:, 1:5], y_pred[:, 5:]
         there = ops.cast(target[:, 4] >= 0, y_pred.dtype)

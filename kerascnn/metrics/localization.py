@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerascnn.ops import corners_from_shares, first_object, iou
+from kerascnn.ops import check_object_shapes, corners_from_shares, first_object, iou
 
 IOU_THRESHOLD = 0.5  # from which on a box is right, as in ILSVRC
 PRESENCE_THRESHOLD = 0.5
@@ -131,11 +131,7 @@ def _first_row(
     y_true: keras.KerasTensor, y_pred: keras.KerasTensor, dtype: str
 ) -> tuple[keras.KerasTensor, keras.KerasTensor]:
     """Give the first row of each picture (B, 5), and the outputs, both of the metric's type."""
-    if len(y_true.shape) != 3 or y_true.shape[-1] != 5 or len(y_pred.shape) != 2 or y_pred.shape[-1] < 6:
-        raise ValueError(
-            "The targets must be rows (B, N, 5), the outputs (B, 5 + classes). "
-            f"Received: the shapes {tuple(y_true.shape)} and {tuple(y_pred.shape)}."
-        )
+    check_object_shapes(y_true, y_pred)
     return first_object(ops.cast(y_true, dtype)), ops.cast(y_pred, dtype)
 
 

@@ -22,7 +22,7 @@ from kerascnn.ops.iou import complete_iou, distance_iou, generalized_iou, iou, p
 from kerascnn.ops.nms import non_max_suppression
 from kerascnn.ops.padding import concatenate_padded
 from kerascnn.ops.soft_nms import soft_non_max_suppression
-from kerascnn.ops.targets import corners_from_shares, first_object, shares_from_corners
+from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
 
 __all__ = [
     "Description",
@@ -30,6 +30,7 @@ __all__ = [
     "ReceptiveField",
     "Row",
     "box_area",
+    "check_object_shapes",
     "clip_boxes",
     "complete_iou",
     "concatenate_padded",

@@ -37,3 +37,16 @@ def corners_from_shares(shares: keras.KerasTensor, image_size: tuple[int, int] =
     """Turn b_x, b_y, b_h, b_w (..., 4) back into corners, x1, y1, x2, y2, which may leave the picture."""
     x, y, h, w = ops.unstack(shares, axis=-1)
     return to_absolute(cxcywh_to_xyxy(ops.stack([x, y, w, h], axis=-1)), image_size)
+
+
+def check_object_shapes(rows: keras.KerasTensor, outputs: keras.KerasTensor) -> None:
+    """Refuse targets that are no rows (B, N, 5), and outputs that are not (B, 5 + classes).
+
+    Raises:
+        ValueError: for other shapes.
+    """
+    if len(rows.shape) != 3 or rows.shape[-1] != 5 or len(outputs.shape) != 2 or outputs.shape[-1] < 6:
+        raise ValueError(
+            "The targets must be rows (B, N, 5), the outputs (B, 5 + classes). "
+            f"Received: the shapes {tuple(rows.shape)} and {tuple(outputs.shape)}."
+        )
