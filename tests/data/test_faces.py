@@ -11,11 +11,12 @@ import tensorflow_datasets as tfds
 from kerascnn.data.augment import compose, mirror
 from kerascnn.data.faces import CLASSES, FIRST_IDENTITY, LANDMARKS, SWAP, Faces, render_face
 from kerascnn.data.faces.anatomy import Anatomy
+from kerascnn.data.faces.bust import Bust
 from kerascnn.data.faces.circumstances import Pose, draw_circumstances
-from kerascnn.data.faces.identity import draw_identity
 from kerascnn.data.faces.plane import DENSITY, EXTENT, read_at
+from kerascnn.data.faces.population import draw_identity
 from kerascnn.data.faces.projection import OVERSAMPLING, look_at, project
-from kerascnn.data.faces.relief import Bust, shape_head
+from kerascnn.data.faces.relief import shape_head
 from kerascnn.data.faces.renderer import render_portrait
 from kerascnn.data.sample import check_sample
 

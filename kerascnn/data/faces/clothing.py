@@ -3,9 +3,10 @@
 import numpy as np
 
 from kerascnn.data.faces.anatomy import Anatomy
+from kerascnn.data.faces.bust import Bust
 from kerascnn.data.faces.hair import NO_JAW
 from kerascnn.data.faces.plane import DENSITY, EXTENT, ROWS, SIZE, X, Y, fill, smooth_step, soften
-from kerascnn.data.faces.relief import Bust, half_widths, profile, round_out, skull_back
+from kerascnn.data.faces.relief import half_widths, profile, round_out, skull_back
 from kerascnn.data.rendering.surfaces import Random, fractal_noise, mix, random_color_pair, random_pattern
 
 GLOSS = 0.05

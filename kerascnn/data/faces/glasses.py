@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 
 from kerascnn.data.faces.anatomy import LEFT, RIGHT, Anatomy
+from kerascnn.data.faces.bust import Bust
 from kerascnn.data.faces.circumstances import Pose
 from kerascnn.data.faces.plane import read_at
 from kerascnn.data.faces.projection import OVERSAMPLING, View, project
-from kerascnn.data.faces.relief import Bust
 from kerascnn.data.rendering.surfaces import Random, mix, random_color
 
 FRAME_COLORS = ((0.01, 0.01, 0.012), (0.03, 0.015, 0.01), (0.13, 0.06, 0.02), (0.4, 0.32, 0.12), (0.36, 0.36, 0.38))

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 
 from kerascnn.data.faces.anatomy import Anatomy
+from kerascnn.data.faces.bust import Bust
 from kerascnn.data.faces.identity import HairStyle, Skull
 from kerascnn.data.faces.plane import ROWS, SIZE, X, Y, smooth_step, soften
-from kerascnn.data.faces.relief import FOREHEAD, Bust, half_widths, profile, round_out, skull_back
+from kerascnn.data.faces.relief import FOREHEAD, half_widths, profile, round_out, skull_back
 from kerascnn.data.rendering.surfaces import Random, fractal_noise
 
 GLOSS = 0.6

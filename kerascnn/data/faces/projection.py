@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from kerascnn.data.faces.bust import NOTHING, Bust
 from kerascnn.data.faces.circumstances import IMAGE_SIZE, Pose
 from kerascnn.data.faces.plane import DENSITY, EXTENT
-from kerascnn.data.faces.relief import NOTHING, Bust
 
 OVERSAMPLING = 2  # rays for each pixel, along either side
 STRIDE = 0.075  # of z; what is thinner than that, seen from the side, may be missed

@@ -8,14 +8,16 @@ import cv2
 import numpy as np
 
 from kerascnn.data.faces.anatomy import Anatomy
+from kerascnn.data.faces.bust import Bust
 from kerascnn.data.faces.circumstances import IMAGE_SIZE, Circumstances, draw_circumstances
 from kerascnn.data.faces.clothing import add_beanie, add_cap, add_mask, add_shirt
 from kerascnn.data.faces.glasses import put_on_glasses
 from kerascnn.data.faces.hair import add_hair
-from kerascnn.data.faces.identity import Identity, draw_identity
+from kerascnn.data.faces.identity import Identity
 from kerascnn.data.faces.plane import X, read_at
+from kerascnn.data.faces.population import draw_identity
 from kerascnn.data.faces.projection import OVERSAMPLING, View, look_at, project
-from kerascnn.data.faces.relief import Bust, half_widths, shape_head
+from kerascnn.data.faces.relief import half_widths, shape_head
 from kerascnn.data.faces.shading import light_view
 from kerascnn.data.faces.skin import paint_face
 from kerascnn.data.faces.surroundings import light_background, put_in_front

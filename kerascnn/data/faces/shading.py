@@ -3,10 +3,10 @@
 import cv2
 import numpy as np
 
+from kerascnn.data.faces.bust import Bust
 from kerascnn.data.faces.clothing import DEEPEST_COLLAR, SHIRT_TOP
 from kerascnn.data.faces.plane import DENSITY, EXTENT, SIZE, soften
 from kerascnn.data.faces.projection import View, turn
-from kerascnn.data.faces.relief import Bust
 from kerascnn.data.rendering.light import Light, find_normals, highlight
 
 SHADOW_REACH = (0.05, 0.1, 0.16, 0.24, 0.34, 0.47, 0.65, 0.9)  # how far away something may cast a shadow

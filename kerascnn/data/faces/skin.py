@@ -3,8 +3,9 @@
 import numpy as np
 
 from kerascnn.data.faces.anatomy import LEFT, RIGHT, Anatomy
+from kerascnn.data.faces.bust import Bust
 from kerascnn.data.faces.plane import X, Y, blob, blobs, fill, smooth_step, soften, window
-from kerascnn.data.faces.relief import Bust, half_widths
+from kerascnn.data.faces.relief import half_widths
 from kerascnn.data.rendering.surfaces import Random, fractal_noise
 
 WHITE_OF_EYE = np.array([0.52, 0.5, 0.48], np.float32)
