@@ -4,6 +4,7 @@ from kerascnn.architectures.alexnet import alexnet
 from kerascnn.architectures.catalogue import CLASSIFIERS, backbone, build, check_options, scratch_options
 from kerascnn.architectures.inception import inception_v1
 from kerascnn.architectures.lenet import lenet5
+from kerascnn.architectures.localizer import landmarker, localizer
 from kerascnn.architectures.mobilenet import mobilenet_v1, mobilenet_v2
 from kerascnn.architectures.resnet import (
     resnet20,
@@ -31,10 +32,12 @@ __all__ = [
     "head_layers",
     "headless",
     "inception_v1",
+    "landmarker",
     "layers_below",
     "layers_of",
     "lenet5",
     "load_weights",
+    "localizer",
     "mobilenet_v1",
     "mobilenet_v2",
     "resnet20",

@@ -17,6 +17,7 @@ from kerascnn.data.order import Order
 from kerascnn.data.resize import resize_sample
 from kerascnn.data.seeds import fold_seed
 from kerascnn.data.sources.source import Split
+from kerascnn.data.targets import add_rows
 
 
 class ForTask(Protocol):
@@ -25,7 +26,7 @@ class ForTask(Protocol):
     image_size: tuple[int, int]
 
     def targets(self, sample: Sample) -> tf.Tensor:
-        """Take from a sample what the loss compares the outputs with."""
+        """Take from a sample, with the rows of `add_rows`, what the loss compares the outputs with."""
 
 
 def pipeline(
@@ -92,7 +93,7 @@ def pipeline(
             sample = augmentation(read(index), fold_seed((seed, 0), epoch, index))
         else:
             sample = resize_sample(split.read(index), task.image_size)
-        return sample["image"], task.targets(sample)
+        return sample["image"], task.targets(add_rows(sample))
 
     folder = None
     if cache not in (None, "memory"):

@@ -7,7 +7,10 @@ import numpy as np
 
 from kerascnn.report import units
 from kerascnn.report.draw import check_picture
-from kerascnn.results import Classification
+from kerascnn.report.draw_annotations import draw_boxes
+from kerascnn.results import Classification, Detections
+
+TRUE, SAID = 0, 1  # which colour of the palette a box has
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,3 +55,19 @@ def make_mistake(answer: Classification, truth: Classification, picture: np.ndar
 @make_mistake.register
 def _(answer: Classification, truth: Classification, picture: np.ndarray, name: str) -> Mistake:
     return Mistake(picture, truth.class_name, answer.class_name, units.percent(answer.confidence), name)
+
+
+@make_mistake.register
+def _(answer: Detections, truth: Detections, picture: np.ndarray, name: str) -> Mistake:
+    drawn = draw_boxes(
+        picture,
+        np.concatenate([truth.boxes, answer.boxes]),
+        labels=["true"] * len(truth) + ["said"] * len(answer),
+        class_ids=np.repeat([TRUE, SAID], [len(truth), len(answer)]),
+    )
+    note = ", ".join(units.percent(float(score)) for score in answer.scores)
+    return Mistake(drawn, _listed(truth), _listed(answer), note, name)
+
+
+def _listed(detections: Detections) -> str:
+    return ", ".join(detections.class_names) or "nothing"

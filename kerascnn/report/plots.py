@@ -93,7 +93,7 @@ def plot_history(rows: Sequence[Mapping[str, Any]], *, monitor: str = "accuracy"
             loss.set_title(circled, loc="right", pad=pad, color=ACCENT, fontsize=9, fontweight="normal")
         metric.set_title(title(monitor_name(monitor)))
         metric.legend(loc="best", frameon=False, labelcolor=MUTED, fontsize=9)
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def plot_confusion(matrix: np.ndarray | Sequence[Sequence[int]], classes: Sequence[str]) -> str:
@@ -129,7 +129,7 @@ def plot_confusion(matrix: np.ndarray | Sequence[Sequence[int]], classes: Sequen
         else:
             bar = figure.colorbar(image, ax=axes, format=PercentFormatter(xmax=1), shrink=0.6, aspect=30)
             bar.outline.set_visible(False)
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def plot_learning_rate_search(
@@ -232,7 +232,7 @@ def _spans(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
 def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
     step = 1 if len(classes) <= MAX_NAMED_CLASSES else math.ceil(len(classes) / MAX_TICKS)
     ticks = range(0, len(classes), step)
-    names = [_shortened(classes[tick]) for tick in ticks]
+    names = [shortened(classes[tick]) for tick in ticks]
     upright = len(names) <= 6 and max(map(len, names)) <= 10
     axes.set_xticks(ticks, names, rotation=0 if upright else 90)
     axes.set_yticks(ticks, names)
@@ -250,7 +250,7 @@ def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
             axes.text(column, row, f"{count:,}", ha="center", va="center", color=color, fontsize=size)
 
 
-def _svg(figure: Figure) -> str:
+def svg_text(figure: Figure) -> str:
     """Return the figure as an `<svg>` element without metadata and without the ids that two figures would share."""
     buffer = io.StringIO()
     metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -266,5 +266,6 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
+    """Cut a name that is too long for a plot, with an ellipsis."""
     return name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -6,11 +6,20 @@ from pathlib import Path
 import keras
 
 from kerascnn.tasks.classification import ClassificationTask, classification
+from kerascnn.tasks.localization import LocalizationTask, localization
 from kerascnn.tasks.task import Task
 
-__all__ = ["TASKS", "ClassificationTask", "Task", "classification", "load_task"]
+__all__ = [
+    "TASKS",
+    "ClassificationTask",
+    "LocalizationTask",
+    "Task",
+    "classification",
+    "load_task",
+    "localization",
+]
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (ClassificationTask,)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (ClassificationTask, LocalizationTask)}
 
 
 def load_task(path: str | Path, name: str, classes: Sequence[str]) -> Task:

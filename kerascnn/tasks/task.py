@@ -76,7 +76,7 @@ class Task(ABC):
 
     @abstractmethod
     def targets(self, sample: Mapping[str, Any]) -> Any:
-        """Take from a sample what the loss compares the outputs with."""
+        """Take what the loss compares the outputs with from a sample, to which `kerascnn.data.targets` added rows."""
 
     @abstractmethod
     def decode(self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None) -> list[Any]:
@@ -109,6 +109,10 @@ class Task(ABC):
         """(height, width) of the network's input in pixels."""
         return self.model.input_shape[1:3]
 
+    def sizes_of(self, count: int, sizes: Sequence[tuple[int, int]] | None) -> Sequence[tuple[int, int]]:
+        """Give (height, width) of each of `count` pictures: `sizes`, or that of the network's input."""
+        return [self.image_size] * count if sizes is None else sizes
+
     def compile(
         self,
         optimizer: str | keras.optimizers.Optimizer = "adam",
@@ -125,3 +129,20 @@ class Task(ABC):
         """
         model = self.training_model if model is None else model
         model.compile(optimizer=optimizer, loss=self.loss, metrics=self.metrics(), **options)
+
+
+def check_names(kind: str, names: Sequence[str], *, at_least: int) -> None:
+    """Refuse names that cannot stand in a label file.
+
+    Args:
+        kind: what the names are of, in the plural: `classes`.
+        names: must be different, of one line each.
+        at_least: how many there must be.
+
+    Raises:
+        ValueError: for others.
+    """
+    found = [] if isinstance(names, str) else list(names)  # a string is a sequence of its letters
+    one_line = all(isinstance(name, str) and name.splitlines() == [name] for name in found)
+    if len(found) < at_least or not one_line or len(set(found)) != len(found):
+        raise ValueError(f"{kind} must be at least {at_least} different names of one line. Received: {kind}={names!r}.")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kerascnn.report import Mistake, make_mistake
-from kerascnn.results import Classification
+from kerascnn.results import Classification, Detections
 
 CLASSES = ("ants", "bees")
 PICTURE = np.full((4, 6, 3), 7, np.uint8)
@@ -15,6 +15,20 @@ def test_a_classifier_said_one_thing_and_another_was_true():
     mistake = make_mistake(answer, truth, PICTURE, "1.jpg")
     assert (mistake.true, mistake.said, mistake.note, mistake.name) == ("ants", "bees", "75.0%", "1.jpg")
     np.testing.assert_array_equal(mistake.picture, PICTURE)
+
+
+def test_boxes_are_drawn_and_named():
+    boxes = np.float32([[8, 8, 40, 40]])
+    truth = Detections(CLASSES, boxes, np.ones(1), np.array([1]))
+    nothing = Detections(CLASSES, boxes[:0], np.ones(0), np.array([], int))
+    picture = np.full((48, 64, 3), 7, np.uint8)
+    missed = make_mistake(nothing, truth, picture, "1.jpg")
+    assert (missed.true, missed.said, missed.note) == ("bees", "nothing", "")
+    wrong = make_mistake(Detections(CLASSES, boxes + 4, np.array([0.5]), np.array([0])), truth, picture, "1.jpg")
+    assert (wrong.said, wrong.note) == ("ants", "50.0%")
+    changed = [np.any(each.picture != picture, axis=-1) for each in (missed, wrong)]
+    assert changed[0][8:40, 8].all() and not changed[0][44, 44]  # the edges of the true box, and no other
+    assert changed[1][43, 43] and (picture == 7).all()
 
 
 def test_what_is_no_result_is_refused():

@@ -46,5 +46,5 @@ def test_what_was_not_measured_is_a_dash(unit):
 
 def test_names_are_written_as_people_write_them():
     assert units.title("mean IoU") == "Mean IoU" and units.title("") == ""
-    assert units.monitor_name("mean_iou") == "mean IoU"
+    assert units.monitor_name("box_iou") == "mean IoU"
     assert units.monitor_name("top_5_accuracy") == "top 5 accuracy"
