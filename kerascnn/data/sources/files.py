@@ -39,6 +39,18 @@ def list_pictures(folder: Path) -> list[Path]:
     return sorted(each for each in folder.iterdir() if each.suffix.lower() in PICTURE_SUFFIXES and not each.is_dir())
 
 
+def read_lines(file: Path) -> list[str]:
+    """Read the lines of a text file that are not empty, without the space around them.
+
+    Raises:
+        ValueError: if it is not UTF-8.
+    """
+    try:
+        return list(filter(None, map(str.strip, file.read_text(encoding="utf-8-sig").splitlines())))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} is not a text in UTF-8: {error}.") from error
+
+
 def relative_name(path: Path, root: Path) -> str:
     """Give the name of a file in its data set: its path from `root`, with the bytes that are not UTF-8 escaped."""
     relative = path.relative_to(root) if path.is_relative_to(root) and root != Path() else path

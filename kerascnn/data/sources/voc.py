@@ -12,7 +12,7 @@ from pathlib import Path
 from kerascnn.data.box_checks import Corners
 from kerascnn.data.checks import SetAside
 from kerascnn.data.sources.boxed import Annotation, Box, make_source, parse_numbers, parse_size
-from kerascnn.data.sources.files import list_pictures, relative_name
+from kerascnn.data.sources.files import list_pictures, read_lines, relative_name
 from kerascnn.data.sources.source import Source
 
 logger = logging.getLogger(__name__)
@@ -93,8 +93,7 @@ def _read_lists(root: Path) -> dict[str, list[str]]:
         files = {"train": folder / WHOLE_LIST} | {split: file for split, file in files.items() if split == "test"}
     if files and "train" not in files:
         raise ValueError(f"{folder} has {', '.join(LISTS[split] for split in files)} and no {LISTS['train']}.")
-    lines = {split: file.read_text(encoding="utf-8-sig").splitlines() for split, file in files.items()}
-    return {split: list(dict.fromkeys(filter(None, map(str.strip, texts)))) for split, texts in lines.items()}
+    return {split: list(dict.fromkeys(read_lines(file))) for split, file in files.items()}
 
 
 def _without_annotation(root: Path, split: str, stem: str) -> Annotation:

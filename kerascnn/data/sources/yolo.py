@@ -16,7 +16,7 @@ import yaml
 
 from kerascnn.data.checks import SetAside
 from kerascnn.data.sources.boxed import Annotation, Box, make_source, parse_numbers
-from kerascnn.data.sources.files import SPLIT_FOLDERS, find_split, list_files, relative_name
+from kerascnn.data.sources.files import SPLIT_FOLDERS, find_split, list_files, read_lines, relative_name
 from kerascnn.data.sources.source import Source
 
 logger = logging.getLogger(__name__)
@@ -103,16 +103,14 @@ def _list_split(folder: Path, entry: Any) -> list[Path]:
     if place.is_dir():
         return [Path(os.path.normpath(each)) for each in list_files(place) if each.suffix != ".txt"]
     if place.is_file():
-        lines = filter(None, map(str.strip, place.read_text(encoding="utf-8-sig").splitlines()))
-        return [Path(os.path.normpath(place.parent / line)) for line in lines]
+        return [Path(os.path.normpath(place.parent / line)) for line in read_lines(place)]
     raise FileNotFoundError(f"There is no {place}.")
 
 
 def _read_classes(root: Path) -> dict[int, str]:
     for file in (root / CLASS_FILE, root / "labels" / CLASS_FILE, root / "labels" / "train" / CLASS_FILE):
         if file.is_file():
-            lines = map(str.strip, file.read_text(encoding="utf-8-sig").splitlines())
-            return dict(enumerate(filter(None, lines)))
+            return dict(enumerate(read_lines(file)))
     raise FileNotFoundError(f"There is no data.yaml in {root}, and no {CLASS_FILE} in {root} or {root}/labels.")
 
 

@@ -170,6 +170,13 @@ def test_lists_without_one_for_training_are_refused(tmp_path, encode):
         voc(tmp_path)
 
 
+def test_a_list_that_is_no_text_is_refused(tmp_path, encode):
+    write_voc(tmp_path, encode)
+    (tmp_path / "ImageSets" / "Main" / "val.txt").write_bytes(b"\xff\xfe1")
+    with pytest.raises(ValueError, match=r"val\.txt is not a text in UTF-8"):
+        voc(tmp_path)
+
+
 @pytest.mark.parametrize("gone", ["JPEGImages", "Annotations"])
 def test_a_folder_that_is_not_there_is_named(tmp_path, encode, gone):
     write_voc(tmp_path, encode)
