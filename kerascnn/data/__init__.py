@@ -20,12 +20,23 @@ from kerascnn.data.augment import (
     rotate,
     scale,
     shear,
+    swap_sides,
     translate,
     warp,
     zoom_out,
 )
 from kerascnn.data.pipeline import pipeline
-from kerascnn.data.sources import Source, Split, folder, idx, open_source, pictures, scenes_source, tfds_source
+from kerascnn.data.sources import (
+    Source,
+    Split,
+    faces_source,
+    folder,
+    idx,
+    open_source,
+    pictures,
+    scenes_source,
+    tfds_source,
+)
 
 __all__ = [
     "Source",
@@ -36,6 +47,7 @@ __all__ = [
     "compose",
     "cut_mix",
     "erase",
+    "faces_source",
     "folder",
     "grid_mask",
     "idx",
@@ -55,6 +67,7 @@ __all__ = [
     "scale",
     "scenes_source",
     "shear",
+    "swap_sides",
     "tfds_source",
     "translate",
     "warp",

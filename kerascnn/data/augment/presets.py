@@ -11,7 +11,6 @@ from kerascnn.data.augment.geometric import mirror, random_crop, rotate, scale, 
 from kerascnn.data.augment.pixels import blur, erase
 from kerascnn.data.augment.steps import Step
 
-
 Swap = Sequence[int] | None
 
 
@@ -60,7 +59,14 @@ def detection(mirrored: bool = True, swap: Swap = None) -> list[Step]:
 
 def segmentation(mirrored: bool = True, swap: Swap = None) -> list[Step]:
     """For masks."""
-    return [*_mirror(mirrored, swap), scale((0.75, 1.5)), rotate(10), warp(0.05), color_jitter(hue=5), blur((0.1, 1.0), 0.2)]
+    return [
+        *_mirror(mirrored, swap),
+        scale((0.75, 1.5)),
+        rotate(10),
+        warp(0.05),
+        color_jitter(hue=5),
+        blur((0.1, 1.0), 0.2),
+    ]
 
 
 def faces(mirrored: bool = True, swap: Swap = None) -> list[Step]:

@@ -6,9 +6,19 @@ import logging
 from kerascnn.data.sources.folder import folder, pictures
 from kerascnn.data.sources.idx import FASHION_MNIST_CLASSES, idx
 from kerascnn.data.sources.source import Source, Split
-from kerascnn.data.sources.tfds import scenes_source, tfds_source
+from kerascnn.data.sources.tfds import faces_source, scenes_source, tfds_source
 
-__all__ = ["Source", "Split", "folder", "idx", "open_source", "pictures", "scenes_source", "tfds_source"]
+__all__ = [
+    "Source",
+    "Split",
+    "faces_source",
+    "folder",
+    "idx",
+    "open_source",
+    "pictures",
+    "scenes_source",
+    "tfds_source",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -17,10 +27,11 @@ def open_source(spec: str, *, seed: int = 0, annotation: str = "label") -> Sourc
     """Open a data set by the words that the scripts' `--data` takes.
 
     Args:
-        spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes` or `scenes/CONFIG`, the embedded
-            data set; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX files.
+        spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes`, `scenes/CONFIG`, `faces` or
+            `faces/CONFIG`, the embedded data sets; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX
+            files.
         seed: decides which training pictures become the validation split of a data set that has none.
-        annotation: what the samples hold beside the picture, by its key: `label` or `boxes`.
+        annotation: what the samples hold beside the picture, by its key: `label`, `boxes` or `landmarks`.
 
     Returns:
         The data set, named `spec`: `open_source(source.name, seed=seed)` opens it again.
@@ -47,6 +58,8 @@ def _open(spec: str, seed: int, annotation: str) -> Source:
         return tfds_source(rest, annotation=annotation, seed=seed)
     if spec.partition("/")[0] == "scenes":
         return scenes_source(spec.partition("/")[2] or "full", annotation=annotation)
+    if spec.partition("/")[0] == "faces" and annotation == "landmarks":
+        return faces_source(spec.partition("/")[2] or "full")
     if annotation != "label":
         raise ValueError(f"{spec} has labels, and {annotation} are needed.")
     if kind == "fashion_mnist" and rest:
