@@ -6,9 +6,10 @@ from pathlib import Path
 import keras
 
 from kerascnn.tasks.classification import ClassificationTask, classification
+from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
 from kerascnn.tasks.task import Task
 
-__all__ = ["TASKS", "ClassificationTask", "Task", "classification", "load_task"]
+__all__ = ["TASKS", "ClassificationTask", "SlidingWindow", "Task", "classification", "load_task", "sliding_window"]
 
 TASKS: dict[str, type[Task]] = {task.name: task for task in (ClassificationTask,)}
 
