@@ -99,10 +99,10 @@ def _find_replacements(model: keras.Model) -> dict[str, layers.Layer]:
     replacements: dict[str, layers.Layer] = {}
     flattened: dict[int, tuple[int, int]] = {}  # sizes of the maps that flattened tensors were
     for call in calls_of(model):
-        layer, (first, *_) = call.operation, call.input_tensors or call.outputs
-        size = flattened.get(id(first))
         if call.is_input:
             continue
+        layer, first = call.operation, call.input_tensors[0]
+        size = next((flattened[id(tensor)] for tensor in call.input_tensors if id(tensor) in flattened), None)
         if isinstance(layer, layers.Flatten):
             replacements[layer.name] = layers.Identity(name=layer.name)
             size = size if len(first.shape) == 2 else first.shape[1:3]

@@ -181,11 +181,18 @@ def attend():
     return keras.Model(inputs, layers.Dense(2)(layers.Flatten()(x)))
 
 
+def join_pooled_and_flattened():
+    inputs = layers.Input((9, 9, 3))
+    pooled, flattened = layers.GlobalAveragePooling2D()(inputs), layers.Flatten()(inputs)
+    return keras.Model(inputs, layers.Dense(2)(layers.Concatenate(name="join")([pooled, flattened])))
+
+
 @pytest.mark.parametrize(
     ("model", "message"),
     [
         (attend, r"'attend' \(MultiHeadAttention\) is not known"),
         (squeeze_and_excite, r"'gate' \(Multiply\) changes or mixes the sizes \(1, 1\), \(9, 9\)"),
+        (join_pooled_and_flattened, "'join' .* between a Flatten"),
         (subtract_mean, r"\(Mean\) changes or mixes the sizes"),
         ([layers.Reshape((81, 3), name="rows"), layers.Flatten(), layers.Dense(2)], r"'rows' \(Reshape\) is not known"),
         ([layers.GroupNormalization(3, name="group"), layers.Flatten(), layers.Dense(2)], "'group'"),
