@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from kerascnn.architectures import to_fully_convolutional
+from kerascnn.layers import NonMaxSuppression
 from kerascnn.ops import WindowGeometry, count_windows, pyramid_sizes, resize, window_boxes, window_geometry
 from kerascnn.results import Detections
 from kerascnn.tasks.classification import ClassificationTask
@@ -37,8 +38,7 @@ class SlidingWindow:
         geometry: where the windows of `convolutional` lie, and whether it gives exactly what `classifier` does.
         stride: pixels between two neighbouring windows, multiples of those of `geometry`: (height, width).
         scales: of the pyramid of pictures.
-        score_threshold: what a window's probability of a class must be above.
-        iou_threshold: what two boxes of a class may overlap by at most.
+        suppressor: of boxes (B, N, 4) and scores (B, N, classes) to those that are kept.
     """
 
     classes: tuple[str, ...]
@@ -48,8 +48,7 @@ class SlidingWindow:
     geometry: WindowGeometry
     stride: tuple[int, int]
     scales: tuple[float, ...]
-    score_threshold: float
-    iou_threshold: float
+    suppressor: keras.Model
 
     def detect(self, image: np.ndarray, *, implementation: Implementation = "convolutional") -> Detections:
         """Find what is where in a picture: the windows that show something, and of overlapping ones the surest.
@@ -62,14 +61,10 @@ class SlidingWindow:
             ValueError: for another shape, or a picture that is too small.
         """
         boxes, probabilities = self.score_windows(image, implementation=implementation)
-        found = []
-        for class_id, scores in enumerate(np.delete(probabilities, self.background, axis=-1).T):
-            (windows,) = np.nonzero(scores > self.score_threshold)
-            kept = windows[_suppress(boxes[windows], scores[windows], self.iou_threshold)]
-            found.append((boxes[kept], scores[kept], np.full(len(kept), class_id, np.int32)))
-        boxes, scores, class_ids = (np.concatenate(each) for each in zip(*found, strict=True))
-        order = np.argsort(-scores, kind="stable")
-        return Detections(self.classes, boxes[order], scores[order], class_ids[order])
+        scores = np.delete(probabilities, self.background, axis=-1)
+        found = self.suppressor.predict_on_batch([boxes[np.newaxis], scores[np.newaxis]])
+        kept = slice(int(found["count"][0]))
+        return Detections(self.classes, *(found[name][0][kept] for name in ("boxes", "scores", "class_ids")))
 
     def score_windows(
         self, image: np.ndarray, *, implementation: Implementation = "convolutional"
@@ -127,6 +122,7 @@ def sliding_window(
     stride: int | None = None,
     score_threshold: float = 0.6,
     iou_threshold: float = 0.5,
+    max_detections: int = 300,
     background: str = "background",
 ) -> SlidingWindow:
     """Make a detector of a classifier of windows.
@@ -141,6 +137,7 @@ def sliding_window(
         stride: pixels between two neighbouring windows, a multiple of the network's own, which is the default.
         score_threshold: what the probability of a box must be above, in 0..1.
         iou_threshold: what two boxes of a class may overlap by at most, in 0..1.
+        max_detections: the most boxes of a picture.
         background: name of the class of windows with nothing in them.
 
     Returns:
@@ -191,30 +188,10 @@ def sliding_window(
         geometry=geometry,
         stride=strides,
         scales=tuple(scales),
-        score_threshold=score_threshold,
-        iou_threshold=iou_threshold,
+        suppressor=_make_suppressor(len(task.classes) - 1, iou_threshold, score_threshold, max_detections),
     )
 
 
-def _suppress(boxes: np.ndarray, scores: np.ndarray, iou_threshold: float) -> np.ndarray:
-    """Keep, of boxes of one class that overlap by more than the threshold, the surest.
-
-    It is to become `kerascnn.ops.non_max_suppression`.
-
-    Args:
-        boxes: (N, 4), none of them empty.
-        scores: (N,).
-        iou_threshold: in 0..1.
-
-    Returns:
-        The indices of the boxes that are kept, the surest first.
-    """
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    order, kept = np.argsort(-scores, kind="stable"), []
-    while len(order):
-        best, order = order[0], order[1:]
-        kept.append(best)
-        starts, ends = np.maximum(boxes[order, :2], boxes[best, :2]), np.minimum(boxes[order, 2:], boxes[best, 2:])
-        shared = (ends - starts).clip(0).prod(axis=1)
-        order = order[shared <= iou_threshold * (areas[order] + areas[best] - shared)]
-    return np.array(kept, np.intp)
+def _make_suppressor(num_classes: int, *options: float) -> keras.Model:
+    boxes, scores = keras.Input((None, 4)), keras.Input((None, num_classes))
+    return keras.Model([boxes, scores], NonMaxSuppression(*options)(boxes, scores))

@@ -8,7 +8,6 @@ import pytest
 from keras import layers
 
 from kerascnn.tasks import ClassificationTask, classification, sliding_window
-from kerascnn.tasks.sliding_window import _suppress
 
 CLASSES = ("red", "background", "green")
 
@@ -94,17 +93,6 @@ def test_boxes_of_a_class_are_suppressed_over_scales_and_those_of_two_are_not():
         for first, second in itertools.combinations(boxes, 2):
             shared = np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2])
             assert (shared <= 0).any()
-
-
-def test_suppression_by_hand():
-    boxes = np.array([[0, 0, 4, 4], [0, 0, 4, 3], [2, 0, 6, 4], [10, 10, 14, 14], [0, 0, 4, 2]], "float32")
-    scores = np.array([0.7, 0.9, 0.8, 0.6, 0.65], "float32")
-    # With the surest, the second: 12 / 16, 6 / 22, 0, and 8 / 12.
-    assert _suppress(boxes, scores, 0.5).tolist() == [1, 2, 3]
-    assert _suppress(boxes, scores, 0.7).tolist() == [1, 2, 4, 3]
-    assert _suppress(boxes, scores, 0.0).tolist() == [1, 3]
-    assert _suppress(boxes[:1], scores[:1], 0.5).tolist() == [0]
-    assert _suppress(boxes[:0], scores[:0], 0.5).tolist() == []
 
 
 def test_background_has_no_boxes():
