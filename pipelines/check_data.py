@@ -22,10 +22,10 @@ class Config:
     """Look at a data set before it is trained on."""
 
     data: str = "scenes"
-    """A folder of class folders, tfds:NAME, scenes or fashion_mnist:FOLDER; with boxes, voc:FOLDER, coco:FOLDER,
+    """A folder of class folders, tfds:NAME, scenes, faces or fashion_mnist:FOLDER; with boxes, voc:FOLDER, coco:FOLDER,
     yolo:FOLDER or csv:FILE too."""
-    annotation: Literal["label", "boxes"] = "label"
-    """What the pictures are to have: one class each, or boxes."""
+    annotation: Literal["label", "boxes", "landmarks"] = "label"
+    """What the pictures are to have: one class each, boxes, or landmarks."""
     seed: int = 0
     """Decides which training pictures become the validation split of a data set that has none."""
     smoke: bool = False

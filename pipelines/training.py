@@ -17,7 +17,7 @@ import keras
 from console import print_exports, run_command
 from keras.utils import set_random_seed
 
-from kerascnn.data import Source, open_source, pipeline, preset
+from kerascnn.data import Source, open_source, pipeline, preset, swap_sides
 from kerascnn.export import check_output
 from kerascnn.report import read_card
 from kerascnn.runs import RunFacts, write_run, write_trained_run
@@ -108,9 +108,11 @@ def train(
     check_output(output, overwrite=config.overwrite)
     distribution = distribute(coordinator=config.coordinator, processes=config.processes, process=config.process)
     reading: dict[str, Any] = distribution.share(config.batch_size) | {"cache": config.cache}
-    augment = preset(config.augment, config.mirror)
+    preset(config.augment)  # an unknown one is refused now
     with distribution.in_turn():  # the first one prepares data sets
         source = open_source(config.data, seed=config.seed, annotation=annotation)
+    swap = swap_sides(source.classes) if annotation == "landmarks" else None
+    augment = preset(config.augment, config.mirror, swap)
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
     checkpoint = Checkpoint(
         output.with_name(f"{output.name}.checkpoints"),

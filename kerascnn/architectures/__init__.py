@@ -2,6 +2,7 @@
 
 from kerascnn.architectures.alexnet import alexnet
 from kerascnn.architectures.catalogue import CLASSIFIERS, backbone, build, check_options, scratch_options
+from kerascnn.architectures.fully_convolutional import to_fully_convolutional
 from kerascnn.architectures.inception import inception_v1
 from kerascnn.architectures.lenet import lenet5
 from kerascnn.architectures.localizer import landmarker, localizer
@@ -50,5 +51,6 @@ __all__ = [
     "resnet152",
     "scratch_options",
     "stride_layers",
+    "to_fully_convolutional",
     "vgg16",
 ]

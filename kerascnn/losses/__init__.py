@@ -1,6 +1,7 @@
 """Losses that Keras lacks. Each is a function of (annotation, outputs)."""
 
 from kerascnn.losses.classification import AuxiliaryCrossEntropy, SmoothedCrossEntropy
+from kerascnn.losses.landmarks import LandmarkLoss
 from kerascnn.losses.localization import LocalizationLoss
 
-__all__ = ["AuxiliaryCrossEntropy", "LocalizationLoss", "SmoothedCrossEntropy"]
+__all__ = ["AuxiliaryCrossEntropy", "LandmarkLoss", "LocalizationLoss", "SmoothedCrossEntropy"]

@@ -23,18 +23,21 @@ from kerascnn.ops.nms import non_max_suppression
 from kerascnn.ops.padding import concatenate_padded
 from kerascnn.ops.soft_nms import soft_non_max_suppression
 from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
+from kerascnn.ops.windows import WindowGeometry, count_windows, pyramid_sizes, resize, window_boxes, window_geometry
 
 __all__ = [
     "Description",
     "KeptBoxes",
     "ReceptiveField",
     "Row",
+    "WindowGeometry",
     "box_area",
     "check_object_shapes",
     "clip_boxes",
     "complete_iou",
     "concatenate_padded",
     "corners_from_shares",
+    "count_windows",
     "cxcywh_to_xyxy",
     "decode_deltas",
     "describe",
@@ -46,12 +49,16 @@ __all__ = [
     "non_max_suppression",
     "output_size",
     "pairwise_iou",
+    "pyramid_sizes",
+    "resize",
     "same_padding",
     "shares_from_corners",
     "soft_non_max_suppression",
     "to_absolute",
     "to_relative",
     "transpose_output_size",
+    "window_boxes",
+    "window_geometry",
     "xywh_to_xyxy",
     "xyxy_to_cxcywh",
     "xyxy_to_xywh",

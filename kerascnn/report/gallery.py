@@ -7,8 +7,8 @@ import numpy as np
 
 from kerascnn.report import units
 from kerascnn.report.draw import check_picture
-from kerascnn.report.draw_annotations import draw_boxes
-from kerascnn.results import Classification, Detections
+from kerascnn.report.draw_annotations import draw_boxes, draw_points
+from kerascnn.results import Classification, Detections, Landmarks
 
 TRUE, SAID = 0, 1  # which colour of the palette a box has
 
@@ -67,6 +67,16 @@ def _(answer: Detections, truth: Detections, picture: np.ndarray, name: str) -> 
     )
     note = ", ".join(units.percent(float(score)) for score in answer.scores)
     return Mistake(drawn, _listed(truth), _listed(answer), note, name)
+
+
+@make_mistake.register
+def _(answer: Landmarks, truth: Landmarks, picture: np.ndarray, name: str) -> Mistake:
+    errors = np.linalg.norm(answer.points - truth.points, axis=-1)
+    seen = truth.visibility > 0
+    worst = int(np.argmax(np.where(seen, errors, -1)))
+    drawn = draw_points(picture, answer.points, visibility=truth.visibility)
+    note = f"{errors[worst]:.0f} px off"
+    return Mistake(drawn, f"{seen.sum()} landmarks", f"{answer.names[worst]} elsewhere", note, name)
 
 
 def _listed(detections: Detections) -> str:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from kerascnn.files import write_file
-from kerascnn.report import classification, localization, units
+from kerascnn.report import classification, landmarks, localization, units
 from kerascnn.report.draw import thumbnail
 from kerascnn.report.gallery import Mistake
 from kerascnn.report.plots import plot_history
@@ -31,7 +31,7 @@ THUMBNAIL_SIZE = 288  # px; shown at about half of it, for screens with two pixe
 JPEG_QUALITY = 82
 
 # By the name of a task: what the page says of one of its splits, with a template of the same name.
-SECTIONS = {"classification": classification, "localization": localization}
+SECTIONS = {"classification": classification, "landmarks": landmarks, "localization": localization}
 
 
 def write_html(

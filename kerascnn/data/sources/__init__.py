@@ -8,7 +8,7 @@ from kerascnn.data.sources.folder import folder, pictures
 from kerascnn.data.sources.idx import FASHION_MNIST_CLASSES, idx
 from kerascnn.data.sources.source import Source, Split, describe_source
 from kerascnn.data.sources.table import csv_boxes
-from kerascnn.data.sources.tfds import scenes_source, tfds_source
+from kerascnn.data.sources.tfds import faces_source, scenes_source, tfds_source
 from kerascnn.data.sources.voc import voc
 from kerascnn.data.sources.yolo import yolo
 
@@ -18,6 +18,7 @@ __all__ = [
     "coco",
     "csv_boxes",
     "describe_source",
+    "faces_source",
     "folder",
     "idx",
     "open_source",
@@ -37,11 +38,11 @@ def open_source(spec: str, *, seed: int = 0, annotation: str = "label") -> Sourc
     """Open a data set by the words that the scripts' `--data` takes.
 
     Args:
-        spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes` or `scenes/CONFIG`, the embedded
-            data set; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX files; and with boxes,
-            `voc:FOLDER`, `coco:FOLDER`, `yolo:FOLDER` or `csv:FILE`.
+        spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes`, `scenes/CONFIG`, `faces` or
+            `faces/CONFIG`, the embedded data sets; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX
+            files; and with boxes, `voc:FOLDER`, `coco:FOLDER`, `yolo:FOLDER` or `csv:FILE`.
         seed: decides which training pictures become the validation split of a data set that has none.
-        annotation: what the samples hold beside the picture, by its key: `label` or `boxes`.
+        annotation: what the samples hold beside the picture, by its key: `label`, `boxes` or `landmarks`.
 
     Returns:
         The data set, named `spec`: `open_source(source.name, seed=seed)` opens it again.
@@ -72,6 +73,8 @@ def _open(spec: str, seed: int, annotation: str) -> Source:
         if annotation != "boxes":
             raise ValueError(f"{spec} has boxes, and a {annotation} of each picture is needed: give class folders.")
         return BOXED[kind](rest, seed=seed)
+    if spec.partition("/")[0] == "faces" and annotation == "landmarks":
+        return faces_source(spec.partition("/")[2] or "full")
     if annotation != "label":
         raise ValueError(f"{spec} has labels, and {annotation} are needed.")
     if kind == "fashion_mnist" and rest:

@@ -1,5 +1,6 @@
-"""Any data set of TensorFlow Datasets with an image and a label or boxes, and the embedded one."""
+"""Any data set of TensorFlow Datasets with an image and a label, boxes or landmarks, and the embedded ones."""
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,6 +10,7 @@ import tensorflow_datasets as tfds
 
 from kerascnn.data.checks import SetAside, UnusableError, check_picture
 from kerascnn.data.decode import open_picture
+from kerascnn.data.faces import LANDMARKS, Faces
 from kerascnn.data.scenes import Scenes
 from kerascnn.data.sources.annotations import collect_annotations
 from kerascnn.data.sources.source import Source, Split, check_classes, split_at_random, split_by_class
@@ -26,7 +28,8 @@ def tfds_source(name: str, *, annotation: str = "label", seed: int = 0, data_dir
 
     Args:
         name: as `tfds.load` takes it: `oxford_flowers102`, `imagenette/320px`.
-        annotation: `label`, or `boxes`, which come from the feature `objects` that data sets for detection have.
+        annotation: `label`; `boxes`, which come from the feature `objects` that data sets for detection have; or
+            `landmarks`, from the feature of that name, with pairs `nose_x`, `nose_y`, as in `celeb_a`.
         seed: decides which fifth of the training pictures is the validation split, where there is none.
         data_dir: where tfds keeps its data; by default where it always does.
 
@@ -55,6 +58,26 @@ def scenes_source(config: str = "full", *, annotation: str = "label", data_dir: 
     if config not in Scenes.builder_configs:
         raise ValueError(f"scenes comes as {', '.join(Scenes.builder_configs)}. Received: {config!r}.")
     return _read(Scenes(config=config, data_dir=data_dir), f"scenes/{config}", annotation, seed=0)
+
+
+def faces_source(config: str = "full", *, data_dir: str | None = None) -> Source:
+    """Read the embedded portraits with their landmarks, rendering them where that was not done yet, without a network.
+
+    Args:
+        config: `full` (1,800 pictures of 150 people for training, 360 of 30 others each for validation and test) or
+            `tiny` (60, 30, 30).
+        data_dir: where tfds keeps its data; by default where it always does.
+
+    Returns:
+        The data set; its classes are the names of the landmarks.
+
+    Raises:
+        ValueError: for an unknown config.
+    """
+    if config not in Faces.builder_configs:
+        raise ValueError(f"faces comes as {', '.join(Faces.builder_configs)}. Received: {config!r}.")
+    source = _read(Faces(config=config, data_dir=data_dir), f"faces/{config}", "landmarks", seed=0)
+    return dataclasses.replace(source, classes=LANDMARKS)
 
 
 def _read(builder: tfds.core.DatasetBuilder, name: str, annotation: str, seed: int) -> Source:
@@ -100,8 +123,28 @@ def _find_annotation(
     objects = dict(getattr(features.get("objects"), "feature", {}))  # of a sequence
     if annotation == "boxes" and {"bbox", "label"} <= set(objects):
         return tuple(objects["label"].names), ("objects",), BOXES, _boxes_of_objects
+    if annotation == "landmarks" and "landmarks" in features:
+        return _find_landmarks(features)
     wanted = "a class label" if annotation == "label" else annotation
     raise ValueError(f"{name} must have {wanted}. It has {', '.join(features)}.")
+
+
+def _find_landmarks(
+    features: dict[str, tfds.features.FeatureConnector],
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], Annotate]:
+    """Do the same for landmarks: rows of x and y, perhaps with a visibility, or numbers by name, as in `celeb_a`."""
+    landmarks = features["landmarks"]
+    if isinstance(landmarks, tfds.features.FeaturesDict):
+        names = tuple(key.removesuffix("_x") for key in landmarks if key.endswith("_x"))
+
+        def from_names(example: Example) -> dict[str, np.ndarray]:
+            found = example["landmarks"]
+            return {"landmarks": np.float32([[found[f"{name}_x"], found[f"{name}_y"]] for name in names])}
+
+        return names, ("landmarks",), ("landmarks",), from_names
+    keys = ("landmarks", "visibility") if "visibility" in features else ("landmarks",)
+    names = tuple(str(number) for number in range(landmarks.shape[0]))
+    return names, keys, keys, lambda example: {key: example[key] for key in keys}
 
 
 def _boxes_of_objects(example: Example) -> dict[str, np.ndarray]:
