@@ -64,6 +64,11 @@ class Detections:
         """Name of each box's class."""
         return [self.classes[class_id] for class_id in self.class_ids]
 
+    @property
+    def rows(self) -> np.ndarray:
+        """All in one array, as metrics take it: (N, 6) float32, x1, y1, x2, y2, score, class."""
+        return np.column_stack([self.boxes, self.scores, self.class_ids]).astype(np.float32)
+
     def above(self, score: float) -> "Detections":
         """Give the boxes whose score is greater."""
         kept = self.scores > score

@@ -104,7 +104,7 @@ def train(
         headless_weights: see `kerascnn.runs.write_run`.
     """
     started = time.monotonic()
-    output = config.output or Path("saved_models") / _run_name(config.data)
+    output = config.output or Path("saved_models") / run_name(config.data)
     check_output(output, overwrite=config.overwrite)
     distribution = distribute(coordinator=config.coordinator, processes=config.processes, process=config.process)
     reading: dict[str, Any] = distribution.share(config.batch_size) | {"cache": config.cache}
@@ -195,7 +195,7 @@ def _for_experts(stage: Stage, config: TrainingConfig) -> Stage:
     )
 
 
-def _run_name(data: str) -> str:
+def run_name(data: str) -> str:
     """Name a run after its data: the last folder of a path, the whole name of a data set."""
     kind, _, rest = data.partition(":")
     if kind == "tfds" or (not rest and data.partition("/")[0] == "scenes"):

@@ -42,6 +42,7 @@ from kerascnn.data.sources import (
     voc,
     yolo,
 )
+from kerascnn.data.windows import window_scales, window_source
 
 __all__ = [
     "Source",
@@ -80,6 +81,8 @@ __all__ = [
     "translate",
     "voc",
     "warp",
+    "window_scales",
+    "window_source",
     "yolo",
     "zoom_out",
 ]

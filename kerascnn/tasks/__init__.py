@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 
 from kerascnn.tasks.classification import ClassificationTask, classification
+from kerascnn.tasks.hard_negatives import find_negatives
 from kerascnn.tasks.landmarks import LandmarksTask, landmarks
 from kerascnn.tasks.localization import LocalizationTask, localization
 from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
@@ -19,6 +20,7 @@ __all__ = [
     "SlidingWindow",
     "Task",
     "classification",
+    "find_negatives",
     "landmarks",
     "load_task",
     "localization",
