@@ -45,7 +45,7 @@ class Config:
     """The run folder to write. By default saved_models/ and the name of the data, with _windows."""
     architecture: str = "lenet5"
     """Which network. lenet5 does not pad its maps, so that a window scores the same inside a picture as alone."""
-    image_size: tuple[int, int] = (32, 32)
+    image_size: tuple[int, int] = (48, 48)
     """Height and width of a window in pixels: larger sees more detail and costs its square."""
     options: dict[str, Option] = field(default_factory=dict)
     """Further options of the network, in pairs: variant paper. See its builder."""
@@ -55,12 +55,12 @@ class Config:
     """Windows around each object of the most frequent class. Of the others, and the background, there are as many."""
     jitter: float = 0.1
     """By what share of its sides such a window is moved and scaled at most."""
-    rounds: int = 1
+    rounds: int = 2
     """How often the detector looks for windows of the background at which it is wrong, and is trained anew."""
-    most_overlap: float = 0.3
-    """What overlaps an object by less, as IoU, counts as background there."""
-    most_a_picture: int = 20
-    """At most so many such windows of a picture, in each round."""
+    most_overlap: float = 0.5
+    """What overlaps an object by less, as IoU, counts as background there: also windows that lie badly on an object."""
+    most_of_a_class: int = 4
+    """At most so many such windows of a picture that the detector takes for the same class, in each round."""
     augment: str = "mirror"
     """How windows change at random in training: none, mirror, small, light and others; see preview.py."""
     mirror: bool = True
@@ -143,7 +143,8 @@ def _train_in_rounds(config: Config, source: Source) -> tuple[Source, Classifica
                 detector,
                 read_pictures(source.train),
                 most_overlap=config.most_overlap,
-                most_a_picture=config.most_a_picture,
+                most_of_a_class=config.most_of_a_class,
+                seed=config.seed + number,
             )
             logger.info("Found %d windows at which the detector is wrong.", sum(map(len, found)))
             negatives = [np.concatenate(each) for each in zip(negatives, found, strict=True)]
@@ -183,8 +184,10 @@ def _smoke(config: Config) -> Config:
         config,
         data="scenes/tiny",
         output=config.output or SMOKE_RUN,
+        image_size=(32, 32),
         scales=(0.8, 0.5),
         copies=1,
+        rounds=1,
         epochs=1,
         keep_over_budget=True,  # so little training leaves the network undecided, and rounding decides for it
         overwrite=config.overwrite or config.output is None,

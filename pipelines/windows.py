@@ -1,5 +1,6 @@
 """What the scripts of sliding windows share: the detector of a run, how good it is, and the tables of that."""
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -14,6 +15,8 @@ from kerascnn.metrics.detection import summarise_detections
 from kerascnn.report import draw_boxes
 from kerascnn.results import Detections
 from kerascnn.tasks import ClassificationTask, SlidingWindow, sliding_window
+
+logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that each size of a picture is traced, as it must be
 
 LOWEST_SCORE = 0.05  # what is less sure hardly changes an average precision, and takes long to suppress
 

@@ -62,6 +62,12 @@ def test_detections_above_a_score_keep_their_order(detections):
     assert detections.above(1).boxes.shape == (0, 4)
 
 
+def test_rows_of_detections_are_box_score_class(detections):
+    assert detections.rows.tolist() == [[0, 0, 4, 4, np.float32(0.9), 1], [1, 1, 3, 5, 0.5, 0], [2, 2, 3, 3, 0.25, 1]]
+    assert detections.rows.dtype == np.float32
+    assert detections.above(1).rows.shape == (0, 6)
+
+
 def test_landmarks_are_found_by_name():
     landmarks = Landmarks(("nose", "chin"), np.array([[1, 2], [3, 4.5]], "float32"), np.ones(2, "float32"))
     assert landmarks["chin"] == (3.0, 4.5)

@@ -38,9 +38,9 @@ def window_source(
 ) -> Source:
     """Cut the pictures of a data set with boxes into windows of its classes and of the background.
 
-    Every class, and the background, gets as many windows as the most frequent class has objects, times `copies`: objects
-    of rarer classes are cut out more often, each time moved and scaled a little otherwise. In pictures that are full of
-    objects the background gets fewer. The windows lie in memory, 3 kB each if they are of 32 pixels.
+    Every class, and the background, gets as many windows as the most frequent class has objects, times `copies`:
+    objects of rarer classes are cut out more often, each time moved and scaled a little otherwise. In pictures that are
+    full of objects the background gets fewer. The windows lie in memory, 3 kB each if they are of 32 pixels.
 
     Args:
         source: with boxes. Each of its splits becomes one of windows, so that no picture is in two of them.
