@@ -18,8 +18,7 @@ import keras
 import numpy as np
 
 from kerascnn.architectures import HEADLESS_FILE, RELEASES, headless
-from kerascnn.data import Source, Split, open_source, pipeline
-from kerascnn.data.sources.source import describe_source
+from kerascnn.data import Source, Split, describe_source, open_source, pipeline
 from kerascnn.export import (
     MODEL_FILE,
     PRECISIONS,

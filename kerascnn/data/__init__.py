@@ -29,6 +29,9 @@ from kerascnn.data.pipeline import pipeline
 from kerascnn.data.sources import (
     Source,
     Split,
+    coco,
+    csv_boxes,
+    describe_source,
     faces_source,
     folder,
     idx,
@@ -36,16 +39,21 @@ from kerascnn.data.sources import (
     pictures,
     scenes_source,
     tfds_source,
+    voc,
+    yolo,
 )
 
 __all__ = [
     "Source",
     "Split",
     "blur",
+    "coco",
     "color_jitter",
     "color_shift",
     "compose",
+    "csv_boxes",
     "cut_mix",
+    "describe_source",
     "erase",
     "faces_source",
     "folder",
@@ -70,6 +78,8 @@ __all__ = [
     "swap_sides",
     "tfds_source",
     "translate",
+    "voc",
     "warp",
+    "yolo",
     "zoom_out",
 ]

@@ -71,7 +71,7 @@ def write_html(
         history_plot=Markup(plot(history)) if history else None,
         mistakes=[(mistake, _data_url(mistake.picture)) for mistake in mistakes[:MAX_MISTAKES]],
         num_mistakes=len(mistakes) if num_mistakes is None else num_mistakes,
-        set_aside=_by_reason(card["data"].get("set_aside", [])),
+        set_aside=by_reason(card["data"].get("set_aside", [])),
         per_class=_pictures_per_class(card["data"]["splits"], card["classes"]),
     )
     return write_file(Path(folder) / REPORT_NAME, text)
@@ -80,6 +80,20 @@ def write_html(
 def leading_split(measured: Collection[str]) -> str:
     """Name the split that the page leads with: test where it was measured, else validation, else the first."""
     return next((name for name in PREFERRED_SPLITS if name in measured), next(iter(measured)))
+
+
+def by_reason(set_aside: Sequence[Mapping[str, str]]) -> list[tuple[str, list[Mapping[str, str]]]]:
+    """Sort what was set aside by its reason, of which the text before the first colon counts.
+
+    Args:
+        set_aside: `path` and `reason` of each, as the card has them.
+
+    Returns:
+        (reason, what was set aside for it), the most frequent first.
+    """
+    kinds = [entry["reason"].partition(":")[0] for entry in set_aside]
+    ordered = [kind for kind, _ in Counter(kinds).most_common()]
+    return [(kind, [entry for entry, own in zip(set_aside, kinds, strict=True) if own == kind]) for kind in ordered]
 
 
 def _splits(card: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -96,13 +110,6 @@ def _splits(card: Mapping[str, Any]) -> list[dict[str, Any]]:
         }
         for name in names
     ]
-
-
-def _by_reason(set_aside: Sequence[Mapping[str, str]]) -> list[tuple[str, list[Mapping[str, str]]]]:
-    """Return (reason, its files), the most frequent first; a reason is the text before the colon."""
-    kinds = [entry["reason"].partition(":")[0] for entry in set_aside]
-    ordered = [kind for kind, _ in Counter(kinds).most_common()]
-    return [(kind, [entry for entry, own in zip(set_aside, kinds, strict=True) if own == kind]) for kind in ordered]
 
 
 def _pictures_per_class(splits: Mapping[str, Any], classes: Sequence[str]) -> list[dict[str, Any]]:

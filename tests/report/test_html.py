@@ -243,14 +243,14 @@ def test_export_may_miss_entries(tmp_path, export):
     assert ("Files for the phone" in text) == bool(export)
 
 
-def test_files_set_aside_are_counted_by_reason_most_frequent_first(tmp_path):
+def test_what_was_set_aside_is_counted_by_reason_most_frequent_first(tmp_path):
     card = _card()
     card["data"]["set_aside"] = [{"path": "a.gif", "reason": "not a picture"}]
     card["data"]["set_aside"] += [
         {"path": f"{index}.jpg", "reason": f"truncated: {index} bytes"} for index in range(300)
     ]
     text = _visible(_write(tmp_path, card))
-    assert "301 files were not used" in text
+    assert "301 items were not used" in text
     assert text.index("truncated: 300") < text.index("299.jpg truncated: 299 bytes") < text.index("not a picture: 1")
 
 
