@@ -10,6 +10,7 @@ from kerascnn.architectures.catalogue import build
 Tensor = keras.KerasTensor
 
 SQUEEZED = 64  # channels that each place of the last feature map keeps
+HIDDEN = 256  # units that see all places; without them the toys of `scenes` are found half as fast in training
 
 
 def localizer(
@@ -86,9 +87,10 @@ def _pooled(features: Tensor, dropout: float) -> Tensor:
 
 
 def _spread(features: Tensor, dropout: float) -> Tensor:
-    """Keep a few features of each place, because a mean would not say where they are."""
+    """Keep a few features of each place, since a mean would not say where they are, and look at all of them at once."""
     x = layers.Conv2D(SQUEEZED, 1, activation="relu", name="squeeze")(features)
-    return _dropped(layers.Flatten(name="places")(x), dropout, "places_dropout")
+    x = layers.Dense(HIDDEN, activation="relu", name="hidden")(layers.Flatten(name="places")(x))
+    return _dropped(x, dropout, "hidden_dropout")
 
 
 def _dropped(features: Tensor, dropout: float, name: str) -> Tensor:
