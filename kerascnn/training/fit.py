@@ -83,7 +83,7 @@ def fit(
         raise ValueError("fit needs at least one stage.")
     for stage in stages:  # what cannot be done is refused now, not when its turn comes
         layers_below(task.training_model, stage.trainable)
-        for part in stage.rate_factors:
+        for part, _ in stage.rate_factors:
             layers_of(task.training_model, part)
         check_precision(stage.precision)
     for name, batches in (("train", train), ("valid", valid)):
@@ -146,7 +146,7 @@ class _Run:
             "image_size": self.task.image_size,
             "parameters": self.model.count_params(),
             "loss": self.task.loss.get_config(),
-            "stages": [asdict(stage) for stage in self.stages],
+            "stages": [stage.settings() for stage in self.stages],
             "order": asdict(self.train.order.whole),
             "class_weight": self.options["class_weight"],
         }
@@ -220,7 +220,7 @@ class _Run:
     def _record(self, stage: Stage) -> None:
         """Write what ran of a stage into the history; `freeze` has set what trains."""
         self.progress.history.stages.append(
-            asdict(stage)
+            stage.settings()
             | self.progress.chosen
             | {
                 "epochs_run": self.progress.epochs_run,

@@ -36,9 +36,14 @@ def make_optimizer(
         the loss, whose gradients would underflow.
 
     Raises:
-        ValueError: for a factor of a part that the model does not have.
+        ValueError: for factors without a model, or of a part that it does not have.
     """
     rate = rate or partial(_make_rate, stage, steps_per_epoch)
+    if stage.rate_factors and model is None:
+        raise ValueError(
+            "rate_factors need the model whose parts they name. "
+            f"Received: rate_factors={dict(stage.rate_factors)}, model=None."
+        )
     optimizer = _make_optimizer(stage, rate(1.0))
     if stage.rate_factors:
         optimizer = _with_factors(optimizer, stage, model, rate)
@@ -50,7 +55,7 @@ def _with_factors(
     usual: keras.optimizers.Optimizer, stage: Stage, model: keras.Model, rate: Callable[[float], Rate]
 ) -> keras.optimizers.MultiOptimizer:
     optimizers = keras.optimizers.OptimizerMap(usual)
-    for part, factor in stage.rate_factors.items():
+    for part, factor in stage.rate_factors:
         paths = [
             weight.path for name in sorted(layers_of(model, part)) for weight in model.get_layer(name).trainable_weights
         ]
