@@ -97,7 +97,7 @@ def find_learning_rate(
         ValueError: for a range or a number of steps that make no sense, data without a batch or of unknown length, a
             stage that the model does not have or in which nothing trains.
         RuntimeError: if there is nothing to suggest, since the loss was not finite from the start, diverged at once, or
-            never fell.
+            never fell, or since the data ended or a callback stopped the search before it could be seen.
     """
     if not 0 < lowest < highest < math.inf or steps < LEAST_STEPS:
         raise ValueError(
@@ -122,6 +122,11 @@ def find_learning_rate(
     rates, losses = test.rates[: len(test.losses)], np.array(test.losses)
     smoothed = smooth(rates, losses)
     suggestion = suggest(rates, losses, smoothed, test.first)
+    if len(losses) <= test.first and test.diverged_at is None:
+        raise RuntimeError(
+            f"The search ended after {len(losses)} of {steps} steps, too early to see the loss fall: a callback "
+            "stopped it, or the data have fewer batches than they say."
+        )
     return LearningRateSearch(
         tuple(rates.tolist()), tuple(test.losses), tuple(smoothed.tolist()), suggestion, test.diverged_at
     )
