@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kerascnn.export import TFLiteModel
-from kerascnn.runs import name_processor
+from kerascnn.report import name_processor
 
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "mediapipe", "torch")
 ROUNDS = 5

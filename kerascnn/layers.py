@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kerascnn.ops import non_max_suppression
+
 
 @keras.saving.register_keras_serializable("kerascnn")
 def scaled_tanh(x: keras.KerasTensor) -> keras.KerasTensor:
@@ -61,3 +63,43 @@ class LocalResponseNormalization(layers.Layer):
         """Give the arguments that make the layer again."""
         own = {"size": self.size, "alpha": self.alpha, "beta": self.beta, "bias": self.bias}
         return super().get_config() | own
+
+
+@keras.saving.register_keras_serializable("kerascnn")
+class NonMaxSuppression(layers.Layer):
+    """Keep of boxes that overlap the one with the highest score, each class by itself.
+
+    Args:
+        iou_threshold: see `kerascnn.ops.non_max_suppression`.
+        score_threshold: see there.
+        max_detections: D, see there.
+        max_candidates: see there.
+        **options: as every Keras layer takes them.
+
+    Input: boxes (B, N, 4), x1, y1, x2, y2, and scores (B, N) or (B, N, classes). Output: what is kept, by the names
+    `boxes` (B, D, 4), `scores`, `class_ids`, `indices` (B, D), and `count` (B,); class -1 is padding.
+    """
+
+    def __init__(
+        self,
+        iou_threshold: float = 0.5,
+        score_threshold: float = 0.6,
+        max_detections: int = 100,
+        max_candidates: int | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(**options)
+        self.suppression = {
+            "iou_threshold": iou_threshold,
+            "score_threshold": score_threshold,
+            "max_detections": max_detections,
+            "max_candidates": max_candidates,
+        }
+
+    def call(self, boxes: keras.KerasTensor, scores: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
+        """Suppress."""
+        return non_max_suppression(boxes, scores, **self.suppression)._asdict()
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the arguments that make the layer again."""
+        return super().get_config() | self.suppression

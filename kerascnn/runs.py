@@ -3,8 +3,6 @@
 This is where data, training, export and report meet; nothing in the library imports it.
 """
 
-import csv
-import io
 import logging
 import platform
 import time
@@ -20,8 +18,7 @@ import keras
 import numpy as np
 
 from kerascnn.architectures import HEADLESS_FILE, RELEASES, headless
-from kerascnn.data import Source, Split, open_source, pipeline
-from kerascnn.data.sources.source import describe_source
+from kerascnn.data import Source, Split, describe_source, open_source, pipeline
 from kerascnn.export import (
     MODEL_FILE,
     PRECISIONS,
@@ -33,16 +30,25 @@ from kerascnn.export import (
     tflite_name,
     write_exports,
 )
-from kerascnn.files import write_file
-from kerascnn.report import MAX_MISTAKES, Mistake, leading_split, read_card, write_card, write_html
-from kerascnn.tasks import Task, load_task
+from kerascnn.report import (
+    MAX_MISTAKES,
+    Mistake,
+    leading_split,
+    make_mistake,
+    name_processor,
+    read_card,
+    read_history,
+    write_card,
+    write_history,
+    write_html,
+)
+from kerascnn.tasks import TASKS, Task, load_task
 from kerascnn.training import History
 
 logger = logging.getLogger(__name__)
 
 Batches = Iterable[tuple[np.ndarray, np.ndarray]]
-HISTORY_FILE = "history.csv"
-CARD_VERSION = 1  # rises when a key changes its meaning
+CARD_VERSION = 2  # rises when a key changes its meaning
 PACKAGES = ("keras", "tensorflow", "ai-edge-litert", "litert-quantizer", "numpy", "pillow")
 
 
@@ -158,7 +164,7 @@ def export_run(
             "exported": {"command": command, "created": _now(), "data": describe_source(source)},
             "seconds": card.get("seconds", round(time.monotonic() - started, 1)),
         }
-        write_file(folder / HISTORY_FILE, _to_csv(history.rows))
+        write_history(folder, history.rows)
         if (Path(run) / HEADLESS_FILE).exists():
             headless(task.model).save_weights(folder / HEADLESS_FILE)
         _write_report(folder, task, source, history, card, answers)
@@ -171,6 +177,8 @@ def _describe(task: Task, source: Source, history: History, facts: RunFacts) -> 
         "kerascnn": version("kerascnn"),
         "card_version": CARD_VERSION,
         "task": task.name,
+        "score_name": task.score_name,
+        "monitor": task.monitor,
         "architecture": task.architecture,
         "options": task.options,
         "weights": None if task.weights_report is None else task.weights_report.source,
@@ -194,7 +202,7 @@ def _describe(task: Task, source: Source, history: History, facts: RunFacts) -> 
 def _write_trained(folder: Path, task: Task, history: History, card: Mapping[str, Any], headless_weights: bool) -> None:
     """Write what was trained, before anything that may fail: it is enough for `export_run` to go on from."""
     save_keras(task, folder / MODEL_FILE)
-    write_file(folder / HISTORY_FILE, _to_csv(history.rows))
+    write_history(folder, history.rows)
     write_card(folder, card)
     if headless_weights:
         headless(task.model).save_weights(folder / HEADLESS_FILE)
@@ -213,7 +221,10 @@ def _export(
         task, folder, answers["validation"], calibration=calibration, keep_over_budget=keep_over_budget
     )
     versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
-    metrics = {name: task.evaluate(answer.outputs, answer.targets) for name, answer in answers.items()}
+    metrics = {
+        name: {"score": task.score(answer.outputs, answer.targets)} | task.evaluate(answer.outputs, answer.targets)
+        for name, answer in answers.items()
+    }
     return {"versions": versions, "metrics": metrics, "export": table}, answers
 
 
@@ -227,8 +238,18 @@ def _write_report(
 ) -> None:
     write_card(folder, card)
     leading = leading_split(answers)
-    mistakes, num_mistakes = _mistakes(task, source.splits[leading], answers[leading].outputs)
-    write_html(folder, card, history.rows, mistakes, num_mistakes=num_mistakes)
+    split, answer = source.splits[leading], answers[leading]
+    wrong = task.mistakes(answer.outputs, answer.targets)
+    mistakes = [_show(task, split, answer, index) for index in wrong[:MAX_MISTAKES]]
+    write_html(folder, card, history.rows, mistakes, num_mistakes=len(wrong))
+
+
+def _show(task: Task, split: Split, answer: Reference, index: int) -> Mistake:
+    """Show an answer on the picture as it is stored."""
+    picture, one = split.picture(index), slice(index, index + 1)
+    (said,) = task.decode({name: output[one] for name, output in answer.outputs.items()}, [picture.shape[:2]])
+    (truth,) = task.truths(answer.targets[one], [picture.shape[:2]])
+    return make_mistake(said, truth, picture, split.names[index])
 
 
 def read_network(weights: str | Path | None) -> dict[str, Any]:
@@ -256,15 +277,17 @@ def open_data(card: Mapping[str, Any], data: str | None = None) -> Source:
     Raises:
         ValueError: if the data have other classes than the run, or see `open_source`.
     """
-    source = open_source(data or card["data"]["source"], seed=card["seed"])
+    annotation = TASKS[card["task"]].annotation
+    source = open_source(data or card["data"]["source"], seed=card["seed"], annotation=annotation)
     if list(source.classes) != list(card["classes"]):
         found, known = (", ".join(classes) for classes in (source.classes, card["classes"]))
         raise ValueError(f"{source.name} has the classes {found}, and the run knows {known}.")
     if data is None and source.fingerprint != card["data"]["fingerprint"]:
         logger.warning(
             "%s has changed since the run: pictures that it was trained on may be in the validation split now, and "
-            "the accuracy too high.",
+            "the %s too high.",
             source.name,
+            card["score_name"],
         )
     return source
 
@@ -280,9 +303,7 @@ def open_run(path: str | Path) -> tuple[Task, dict[str, Any], History]:
     card = read_card(folder)
     task = load_task(folder / MODEL_FILE, card["task"], card["classes"])
     task = replace(task, architecture=card["architecture"], options=card.get("options", {}))
-    with open(folder / HISTORY_FILE, encoding="utf-8", newline="") as file:
-        rows = [{key: _number(value) for key, value in row.items()} for row in csv.DictReader(file)]
-    return task, card, History(rows, card["stages"], card["best_epoch"], card["interrupted"])
+    return task, card, History(read_history(folder), card["stages"], card["best_epoch"], card["interrupted"])
 
 
 def load_predictor(path: str | Path, task: Task, model: str) -> Callable[[Batches], dict[str, np.ndarray]]:
@@ -311,49 +332,5 @@ def load_predictor(path: str | Path, task: Task, model: str) -> Callable[[Batche
     return lambda batches: interpreter.predict(np.concatenate([np.asarray(images) for images, _ in batches]))
 
 
-def _mistakes(task: Task, split: Split, outputs: Mapping[str, np.ndarray]) -> tuple[list[Mistake], int]:
-    """Collect the most confident wrong answers, with the pictures as they are stored, and count all of them."""
-    answers = task.decode(outputs)
-    wrong = [index for index, answer in enumerate(answers) if answer.class_id != split.labels[index]]
-    wrong.sort(key=lambda index: -answers[index].confidence)
-    shown = [
-        Mistake(
-            picture=split.picture(index),
-            true=task.classes[split.labels[index]],
-            predicted=answers[index].class_name,
-            confidence=min(answers[index].confidence, 1.0),  # softmax may round to a hair above 1
-            name=split.names[index],
-        )
-        for index in wrong[:MAX_MISTAKES]
-    ]
-    return shown, len(wrong)
-
-
 def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
-
-
-def _to_csv(rows: list[dict[str, Any]]) -> str:
-    file = io.StringIO(newline="")
-    columns = list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.DictWriter(file, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return file.getvalue()
-
-
-def _number(text: str) -> Any:
-    try:
-        return float(text) if "." in text or "e" in text else int(text)
-    except ValueError:
-        return text
-
-
-def name_processor() -> str:
-    """Name the processor; Linux keeps the name that people know in /proc/cpuinfo."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()

@@ -21,10 +21,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from kerascnn.export import PRECISIONS
+from kerascnn.report import by_reason
 from kerascnn.results import Classification
 from kerascnn.training import RunInterrupted
 
 Config = TypeVar("Config")
+EXAMPLES = 5  # of everything that may be long
 
 
 def run_script(main: Callable[[Config], int], config_class: type[Config], description: str) -> int:
@@ -77,14 +79,14 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
     """Print what a run wrote. Returns the exit status: 1 if a file missed its budget and was not to be kept."""
     console = Console()
     table = Table(title="Exported files", title_justify="left")
-    for heading in ("file", "size", "accuracy", "agreement", "difference", "latency", "check"):
+    for heading in ("file", "size", card["score_name"], "agreement", "difference", "latency", "check"):
         table.add_column(heading, justify="left" if heading in ("file", "check") else "right", no_wrap=True)
     for precision in PRECISIONS:
         row = card["export"][precision]
         table.add_row(
             precision,
             f"{row['bytes'] / 1e6:.2f} MB",
-            f"{row['accuracy']:.1%}",
+            f"{row['score']:.1%}",
             f"{row['agreement']:.1%}",
             f"{row['max_difference']:.0e}",
             f"{row['latency_ms']:.2f} ms",
@@ -92,7 +94,7 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
         )
     console.print(table)
     for split, metrics in card["metrics"].items():
-        console.print(f"{split}: accuracy {metrics['accuracy']:.1%} on {metrics['examples']} pictures")
+        console.print(f"{split}: {card['score_name']} {metrics['score']:.1%} on {metrics['examples']} pictures")
     plain = {"soft_wrap": True, "highlight": False, "markup": False}
     console.print(f"report: {output / 'report.html'}", **plain)
     files = [output / card["export"][precision]["file"] for precision in ("int8", "dynamic", "float16", "float32")]
@@ -118,6 +120,29 @@ def print_classes(title: str, metrics: Mapping[str, Any]) -> None:
         table.add_row(escape(row["class"]), *scores, str(row["support"]))
     console.print(table)
     console.print(f"accuracy {metrics['accuracy']:.1%} on {metrics['examples']} pictures, loss {metrics['loss']:.4f}")
+
+
+def print_data(data: Mapping[str, Any], unit: str) -> None:
+    """Print what is in a data set, as `describe_source` gives it: splits, classes, what was set aside, duplicates."""
+    console, splits = Console(), data["splits"]
+    table = Table(title=escape(data["source"]), title_justify="left")
+    for heading in (f"{unit} of a class", *splits):
+        table.add_column(heading, justify="right" if heading in splits else "left", overflow="fold")
+    for name in splits["train"]["per_class"]:
+        table.add_row(escape(name), *(f"{split['per_class'][name]:,}" for split in splits.values()))
+    table.add_section()
+    table.add_row("pictures", *(f"{split['examples']:,}" for split in splits.values()))
+    console.print(table)
+    plain = {"soft_wrap": True, "highlight": False, "markup": False}
+    console.print(f"set aside: {len(data['set_aside'])}", **plain)
+    for reason, entries in by_reason(data["set_aside"]):
+        console.print(f"  {reason}: {len(entries)}", **plain)
+        for entry in entries[:EXAMPLES]:
+            console.print(f"    {entry['path']} ({entry['reason']})", **plain)
+    duplicates = data["duplicates_across_splits"]
+    console.print(f"pictures for training that are measured on too: {len(duplicates)}", **plain)
+    for pair in duplicates[:EXAMPLES]:
+        console.print(f"    {' and '.join(pair)}", **plain)
 
 
 def print_answers(names: Sequence[str], answers: Sequence[Classification], top: int) -> None:

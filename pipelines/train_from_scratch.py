@@ -11,15 +11,16 @@ import sys
 from dataclasses import dataclass
 from typing import Literal
 
+from classifiers import ClassifierConfig, train_classifier
 from console import run_script
-from training import TrainingConfig, make_small, train
+from training import make_small
 
 from kerascnn.architectures import scratch_options
 from kerascnn.training import from_scratch
 
 
 @dataclass(frozen=True)
-class Config(TrainingConfig):
+class Config(ClassifierConfig):
     """Train a classifier from random weights and export it for phones."""
 
     architecture: str = "resnet20"
@@ -53,7 +54,9 @@ def main(config: Config, headless_weights: bool = False) -> int:
         optimizer=config.optimizer,
     )
     options = scratch_options(config.architecture) | config.options
-    return train(config, stages, config.architecture, config.image_size, options, headless_weights=headless_weights)
+    return train_classifier(
+        config, stages, config.architecture, config.image_size, options, headless_weights=headless_weights
+    )
 
 
 def _smoke(config: Config, name: str) -> Config:

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -16,12 +17,11 @@ import keras
 from console import print_exports, run_command
 from keras.utils import set_random_seed
 
-from kerascnn.architectures import check_options
-from kerascnn.data import open_source, pipeline, preset
+from kerascnn.data import Source, open_source, pipeline, preset, swap_sides
 from kerascnn.export import check_output
 from kerascnn.report import read_card
 from kerascnn.runs import RunFacts, write_run, write_trained_run
-from kerascnn.tasks import classification
+from kerascnn.tasks import Task
 from kerascnn.training import Checkpoint, Stage, distribute, fit
 
 logger = logging.getLogger(__name__)
@@ -40,8 +40,6 @@ class TrainingConfig:
     """The run folder to write. By default saved_models/ and the name of the data."""
     options: dict[str, Option] = field(default_factory=dict)
     """Further options of the network, in pairs: alpha 0.5, variant paper, hidden_units 0. See its builder."""
-    dropout: float | None = None
-    """Share of the features that is dropped in training. By default what the network's paper drops."""
     augment: str = "light"
     """How pictures change at random in training: none, mirror, small, light, standard or strong; see preview.py. Of
     these, benchmarks/presets.py found light never to harm and to be worth 13 points where little is known before."""
@@ -49,8 +47,6 @@ class TrainingConfig:
     """Let the preset mirror pictures; the flag turns it off, for digits and other signs."""
     cache: str | None = None
     """Decode all pictures before the first epoch and keep them: memory, or a folder, which other runs use too."""
-    label_smoothing: float = 0.0
-    """Share of each label that the loss spreads over all classes; 0.1 is usual."""
     ema_momentum: float | None = None
     """Validate and keep the moving average of the weights, of which a step leaves this share; 0.99 is usual."""
     global_clipnorm: float | None = None
@@ -59,8 +55,6 @@ class TrainingConfig:
     """What convolutions compute in; auto times a few steps and takes the faster one that this machine has."""
     patience: int | None = None
     """End a stage after so many epochs without a new best one."""
-    balance_classes: bool = True
-    """Weigh rare classes in the loss so that they count as much as common ones; the flag turns it off."""
     batch_size: int = 32
     """Pictures in a step of all GPUs, and all processes, together."""
     seed: int = 0
@@ -88,12 +82,12 @@ class TrainingConfig:
 
 def train(
     config: TrainingConfig,
+    make_task: Callable[[Source], Task],
     stages: list[Stage],
-    architecture: str,
-    image_size: tuple[int, int],
-    options: dict[str, Any],
     *,
+    annotation: str = "label",
     weights: str | None = None,
+    balance_classes: bool = False,
     headless_weights: bool = False,
 ) -> int:
     """Train, export, report. Returns the exit status: 1 if an exported file missed its budget.
@@ -102,11 +96,11 @@ def train(
 
     Args:
         config: the script's settings.
+        make_task: from the data to the network and what it is trained for.
         stages: what trains, one after another.
-        architecture: name of the network.
-        image_size: (height, width) of its input.
-        options: what its builder takes.
-        weights: what to start from; None is a random initialisation.
+        annotation: what the task learns from, see `kerascnn.data.open_source`.
+        weights: what the network starts from; None is a random initialisation.
+        balance_classes: weighs rare classes in the loss, of labelled data.
         headless_weights: see `kerascnn.runs.write_run`.
     """
     started = time.monotonic()
@@ -114,11 +108,11 @@ def train(
     check_output(output, overwrite=config.overwrite)
     distribution = distribute(coordinator=config.coordinator, processes=config.processes, process=config.process)
     reading: dict[str, Any] = distribution.share(config.batch_size) | {"cache": config.cache}
-    options = options if config.dropout is None else options | {"dropout": config.dropout}
-    check_options(architecture, options)
-    augment = preset(config.augment, config.mirror)
+    preset(config.augment)  # an unknown one is refused now
     with distribution.in_turn():  # the first one prepares data sets
-        source = open_source(config.data, seed=config.seed)
+        source = open_source(config.data, seed=config.seed, annotation=annotation)
+    swap = swap_sides(source.classes) if annotation == "landmarks" else None
+    augment = preset(config.augment, config.mirror, swap)
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
     checkpoint = Checkpoint(
         output.with_name(f"{output.name}.checkpoints"),
@@ -134,20 +128,13 @@ def train(
         },
     )
     with distribution.scope():
-        task = classification(
-            architecture,
-            source.classes,
-            image_size=image_size,
-            weights=weights,
-            label_smoothing=config.label_smoothing,
-            **options,
-        )
+        task = make_task(source)
         history = fit(
             task,
             pipeline(source.train, task, augment=augment, seed=config.seed, **reading),
             pipeline(source.valid, task, **reading),
             [_for_experts(stage, config) for stage in stages],
-            class_weight=source.train.class_weights() if config.balance_classes else None,
+            class_weight=source.train.class_weights() if balance_classes else None,
             checkpoint=checkpoint,
             verbose="auto" if distribution.writes else 0,
         )
@@ -156,8 +143,8 @@ def train(
     logger.info("Exporting to %s.", output)
     settings = dataclasses.asdict(config) | {
         "output": str(output),
-        "architecture": architecture,
-        "image_size": image_size,
+        "architecture": task.architecture,
+        "image_size": task.image_size,
         "options": dict(task.options),
     }
     facts = RunFacts(run_command(), settings, config.seed, started)
@@ -216,17 +203,18 @@ def _run_name(data: str) -> str:
     return Path(rest or data).resolve().name
 
 
-def make_small(config: Config, name: str, **settings: Any) -> Config:
-    """Give the settings of a smoke run: the tiny embedded data, and an output that may be replaced.
+def make_small(config: Config, name: str, *, data: str = "scenes/tiny", **settings: Any) -> Config:
+    """Give the settings of a smoke run: small embedded data, and an output that may be replaced.
 
     Args:
         config: the script's settings.
         name: of the run folder, where none is given.
+        data: the embedded data.
         **settings: what else differs.
     """
     return dataclasses.replace(
         config,
-        data="scenes/tiny",
+        data=data,
         output=config.output or Path("saved_models") / name,
         keep_over_budget=True,  # so little training leaves the network undecided, and rounding decides for it
         overwrite=config.overwrite or config.output is None,

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerascnn.layers import LocalResponseNormalization, scaled_tanh
+from kerascnn.layers import LocalResponseNormalization, NonMaxSuppression, scaled_tanh
+from kerascnn.ops import non_max_suppression
 
 CONSTANTS = {"alpha": 0.5, "beta": 0.75, "bias": 1.5}  # an alpha at which the neighbours matter
 SHAPES = [(2, 5, 3, 7), (1, 1, 1, 1), (2, 3, 5, 1), (1, 4, 3, 3), (1, 1, 7, 12)]  # fewer channels than the window too
@@ -86,3 +87,19 @@ def test_scaled_tanh_by_hand():
     found = keras.ops.convert_to_numpy(scaled_tanh(x))
     np.testing.assert_allclose(found, expected, atol=1e-6)
     np.testing.assert_allclose(found[1:3], [1, -1], atol=1e-4)  # the purpose of its constants
+
+
+def test_suppression_in_a_model_is_that_of_the_function_and_can_be_stored(tmp_path):
+    rng = np.random.default_rng(0)
+    corners = rng.uniform(0, 50, (2, 40, 2))
+    boxes = np.concatenate([corners, corners + rng.uniform(5, 30, (2, 40, 2))], axis=-1).astype("float32")
+    scores = rng.uniform(0, 1, (2, 40, 3)).astype("float32")
+    inputs = keras.Input((None, 4)), keras.Input((None, 3))
+    model = keras.Model(inputs, NonMaxSuppression(0.3, 0.5, 99)(*inputs))
+    expected = non_max_suppression(boxes, scores, iou_threshold=0.3, score_threshold=0.5, max_detections=99)
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        found = each.predict_on_batch([boxes, scores])
+        for name, values in expected._asdict().items():
+            np.testing.assert_array_equal(found[name], values)
+    assert 0 < min(found["count"]) < max(found["count"]) < 99

@@ -43,7 +43,7 @@ def make_split(count: int, *, wrong: int = 0, start: int = 0) -> Split:
     digests = [str(start + index) for index in range(count)]
     return Split(
         [f"{digest}.png" for digest in digests],
-        labels,
+        {"label": labels},
         digests,
         lambda index: {"image": tf.constant(images)[index], "label": tf.constant(labels)[index]},
     )

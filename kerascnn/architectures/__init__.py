@@ -2,8 +2,10 @@
 
 from kerascnn.architectures.alexnet import alexnet
 from kerascnn.architectures.catalogue import CLASSIFIERS, backbone, build, check_options, scratch_options
+from kerascnn.architectures.fully_convolutional import to_fully_convolutional
 from kerascnn.architectures.inception import inception_v1
 from kerascnn.architectures.lenet import lenet5
+from kerascnn.architectures.localizer import landmarker, localizer
 from kerascnn.architectures.mobilenet import mobilenet_v1, mobilenet_v2
 from kerascnn.architectures.resnet import (
     resnet20,
@@ -31,10 +33,12 @@ __all__ = [
     "head_layers",
     "headless",
     "inception_v1",
+    "landmarker",
     "layers_below",
     "layers_of",
     "lenet5",
     "load_weights",
+    "localizer",
     "mobilenet_v1",
     "mobilenet_v2",
     "resnet20",
@@ -47,5 +51,6 @@ __all__ = [
     "resnet152",
     "scratch_options",
     "stride_layers",
+    "to_fully_convolutional",
     "vgg16",
 ]

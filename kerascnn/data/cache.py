@@ -14,13 +14,16 @@ import numpy as np
 import tensorflow as tf
 from rich.progress import track
 
-from kerascnn.data.resize import resize
+from kerascnn.data.resize import resize, stretch_points
+from kerascnn.data.sources.annotations import annotation_texts, make_lookup
 from kerascnn.data.sources.source import Split
 
-FORMAT = "1"  # of the cache; part of its key
+FORMAT = "2"  # of the cache; part of its key
 ROOM = 4  # a picture is kept at most so many times as large as the network's input: a crop takes a part of it
 PROGRESS_FROM = 1000  # pictures
 PIXELS, SHAPES = "pixels.bin", "shapes.npy"
+
+Load = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]  # from an index to a picture and its shape before
 
 
 def cached(split: Split, image_size: tuple[int, int], cache: str | Path, *, augmented: bool) -> Split:
@@ -38,7 +41,7 @@ def cached(split: Split, image_size: tuple[int, int], cache: str | Path, *, augm
 
     Raises:
         NotADirectoryError: if the cache is a file.
-        ValueError: for samples that hold more than a picture and a label.
+        ValueError: for samples that hold another picture, a mask.
     """
     if split.fetch is None:
         return split
@@ -46,12 +49,12 @@ def cached(split: Split, image_size: tuple[int, int], cache: str | Path, *, augm
         raise NotADirectoryError(f"cache must be 'memory' or a folder, and {cache} is a file.")
 
     sample = tf.data.Dataset.range(1).map(split.read).element_spec
-    if sample.keys() != {"image", "label"}:
-        raise ValueError(f"Only pictures with a label can be cached. Received samples of {', '.join(sample)}.")
+    if sample.keys() != {"image", *split.annotations}:
+        raise ValueError(f"Masks cannot be cached. Received samples of {', '.join(sample)}.")
 
-    def load(index: tf.Tensor) -> tf.Tensor:
+    def load(index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         image = split.read(index)["image"]
-        return _reduce(image, image_size) if augmented else resize(image, image_size)
+        return _reduce(image, image_size) if augmented else resize(image, image_size), tf.shape(image)
 
     if cache == "memory":
         pixels, shapes = _decode_to_memory(split, load)
@@ -73,22 +76,31 @@ def _reduce(image: tf.Tensor, image_size: tuple[int, int]) -> tf.Tensor:
 
 
 def _of_pixels(split: Split, pixels: np.ndarray, shapes: np.ndarray) -> Split:
-    """Read a split's pictures from one long row of bytes."""
-    starts = tf.constant(np.concatenate([[0], np.cumsum(shapes.prod(axis=1, dtype=np.int64))]))
+    """Read a split's pictures from one long row of bytes.
+
+    Args:
+        split: what was decoded.
+        pixels: of all pictures.
+        shapes: (N, 2, 3), of each picture as it is kept, and as it was before.
+    """
+    starts = tf.constant(np.concatenate([[0], np.cumsum(shapes[:, 0].prod(axis=1, dtype=np.int64))]))
     # Without a copy: what is mapped from a file stays there until it is looked at.
     table = tf.experimental.dlpack.from_dlpack(pixels.__dlpack__())
-    shape_table, label_table = tf.constant(shapes, tf.int32), tf.constant(split.labels)
+    shape_table, look_up = tf.constant(shapes, tf.int32), make_lookup(split.annotations)
 
     def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
-        image = tf.reshape(table[starts[index] : starts[index + 1]], shape_table[index])
-        return {"image": tf.ensure_shape(image, (None, None, 3)), "label": label_table[index]}
+        kept, before = tf.unstack(shape_table[index])
+        image = tf.reshape(table[starts[index] : starts[index + 1]], kept)
+        return stretch_points(look_up(index), before[:2], kept[:2]) | {"image": tf.ensure_shape(image, (None, None, 3))}
 
     return replace(split, read=read, fetch=None)
 
 
-def _decode_to_memory(split: Split, load: Callable[[tf.Tensor], tf.Tensor]) -> tuple[np.ndarray, np.ndarray]:
-    images = [image.numpy() for image in _images(split, load)]
-    shapes = np.array([image.shape for image in images])
+def _decode_to_memory(split: Split, load: Load) -> tuple[np.ndarray, np.ndarray]:
+    images, shapes = [], []
+    for image, before in _images(split, load):
+        images.append(image.numpy())
+        shapes.append((image.shape, before.numpy()))
     # A map without a file: TensorFlow takes only memory that starts at a page, or nearly so, without a copy.
     pixels = np.frombuffer(mmap.mmap(-1, sum(image.size for image in images)), np.uint8)
     images.reverse()
@@ -97,10 +109,10 @@ def _decode_to_memory(split: Split, load: Callable[[tf.Tensor], tf.Tensor]) -> t
         image = images.pop()
         pixels[start : start + image.size] = image.reshape(-1)
         start += image.size
-    return pixels, shapes
+    return pixels, np.array(shapes)
 
 
-def _decode_to_folder(split: Split, load: Callable[[tf.Tensor], tf.Tensor], folder: Path) -> None:
+def _decode_to_folder(split: Split, load: Load, folder: Path) -> None:
     """Write the folder whole or not at all."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f"{folder.name}.{uuid.uuid4().hex}.tmp")
@@ -108,9 +120,9 @@ def _decode_to_folder(split: Split, load: Callable[[tf.Tensor], tf.Tensor], fold
     try:
         shapes = []
         with open(temporary / PIXELS, "wb") as file:
-            for image in _images(split, load):
+            for image, before in _images(split, load):
                 file.write(image.numpy().tobytes())
-                shapes.append(image.shape)
+                shapes.append((image.shape, before.numpy()))
             settle(file)
         with open(temporary / SHAPES, "wb") as file:
             np.save(file, np.array(shapes))
@@ -139,24 +151,26 @@ def _is_whole(folder: Path, count: int) -> bool:
     """Tell whether a folder holds what was written to it."""
     try:
         shapes = np.load(folder / SHAPES)
-        return len(shapes) == count and (folder / PIXELS).stat().st_size == shapes.prod(axis=1, dtype=np.int64).sum()
-    except (OSError, ValueError):
+        size = shapes[:, 0].prod(axis=1, dtype=np.int64).sum()
+        return len(shapes) == count and (folder / PIXELS).stat().st_size == size
+    except (OSError, ValueError, IndexError):
         return False
 
 
-def _images(split: Split, load: Callable[[tf.Tensor], tf.Tensor]) -> Iterable[tf.Tensor]:
+def _images(split: Split, load: Load) -> Iterable[tuple[tf.Tensor, tf.Tensor]]:
     images = tf.data.Dataset.range(len(split)).map(load, tf.data.AUTOTUNE, deterministic=True).prefetch(2)
     return track(images, "Decoding pictures", total=len(split), disable=len(split) < PROGRESS_FROM)
 
 
-def content_key(split: Split, image_size: tuple[int, int], augmented: bool, *, labels: bool = False) -> str:
+def content_key(split: Split, image_size: tuple[int, int], augmented: bool, *, annotated: bool = False) -> str:
     """Name what is kept: it changes with the content and the order of the pictures, and with the settings.
 
     Args:
         split: the pictures.
         image_size: (height, width) of the network's input.
         augmented: whether the pictures will be augmented.
-        labels: whether what is kept holds the labels too.
+        annotated: whether what is kept holds the annotations too.
     """
-    settings = f"{FORMAT} {image_size} {augmented} {split.labels.tolist() if labels else ''}"
-    return hashlib.sha256("\n".join([settings, *split.digests]).encode()).hexdigest()[:32]
+    settings = f"{FORMAT} {image_size} {augmented}"
+    annotations = annotation_texts(split.annotations, len(split)) if annotated else []
+    return hashlib.sha256("\n".join([settings, *annotations, *split.digests]).encode()).hexdigest()[:32]

@@ -14,7 +14,7 @@ import tensorflow as tf
 from PIL import Image
 from rich.progress import track
 
-from kerascnn.data.decode import FORMATS, decode_with_pillow, is_plain, open_picture
+from kerascnn.data.decode import FORMATS, decode_with_pillow, is_plain, open_picture, read_orientation
 
 # Pillow's own threshold for a decompression bomb: a quarter of a gigabyte of RGB.
 MAX_PIXELS = 89_478_485
@@ -25,11 +25,11 @@ MANY = 2000  # from here on the check takes long enough for a progress bar
 
 @dataclass(frozen=True)
 class SetAside:
-    """A file that is left out, and why.
+    """What is left out, and why: a file, a box, or the part of a box that lies outside of its picture.
 
     Attributes:
-        path: where it is, relative to the folder that was given.
-        reason: what is wrong with it.
+        path: where it is, relative to the folder that was given: `photos/1.jpg`, or `Annotations/1.xml, box 3`.
+        reason: what is wrong with it; the words before the first colon are the same for everything of that kind.
     """
 
     path: str
@@ -43,10 +43,14 @@ class Checked:
     Attributes:
         plain: whether TensorFlow's decoder may read it, see `kerascnn.data.decode`.
         digest: SHA-256 of the bytes of the file, in hexadecimal.
+        size: height and width as it is decoded, which is upright.
+        orientation: how it is stored, by EXIF's number; 1 is upright.
     """
 
     plain: bool
     digest: str
+    size: tuple[int, int]
+    orientation: int = 1
 
 
 class UnusableError(ValueError):
@@ -79,13 +83,14 @@ def check_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> Checked:
     if width * height > max_pixels:  # before `is_plain`, which decodes a PNG to find the EXIF after its pixels
         raise UnusableError(f"too large: {width} x {height} is over the limit of {max_pixels} pixels")
     try:
-        plain = is_plain(picture) and _decodes_with_tensorflow(data)
+        plain, size = is_plain(picture) and _decodes_with_tensorflow(data), (height, width)
         if not plain:
             open_picture(data).verify()  # Pillow decodes a PNG without a look at its checksums
-            decode_with_pillow(data)
+            size = decode_with_pillow(data).shape[:2]
+        orientation = read_orientation(picture)
     except Exception as error:
         raise UnusableError(f"damaged: {error}") from error
-    return Checked(plain=plain, digest=hashlib.sha256(data).hexdigest())
+    return Checked(plain, hashlib.sha256(data).hexdigest(), size, orientation)
 
 
 def check_files(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[Checked | UnusableError]:

@@ -15,7 +15,9 @@ from PIL import Image, ImageOps
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF")
 PLAIN_FORMATS = ("JPEG", "PNG")
 PLAIN_MODES = ("L", "RGB")
-ORIENTATION = 0x0112  # the EXIF tag; 1 is upright
+ORIENTATION = 0x0112  # the EXIF tag
+UPRIGHT = 1
+SIDEWAYS = (5, 6, 7, 8)  # rows are stored as columns
 JPEG_START = b"\xff\xd8"
 RATIOS = (1, 2, 4, 8)  # at which libjpeg can decode
 LARGE = 512 * 384  # pixels; of smaller pictures, a part takes as long to decode as the whole
@@ -38,8 +40,13 @@ def is_plain(picture: Image.Image) -> bool:
         picture.format in PLAIN_FORMATS
         and picture.mode in PLAIN_MODES
         and "transparency" not in picture.info
-        and picture.getexif().get(ORIENTATION, 1) == 1
+        and read_orientation(picture) == UPRIGHT
     )
+
+
+def read_orientation(picture: Image.Image) -> int:
+    """Read EXIF's number for how the picture is stored."""
+    return picture.getexif().get(ORIENTATION, UPRIGHT)
 
 
 def decode_with_pillow(data: bytes) -> np.ndarray:

@@ -12,6 +12,7 @@ import tensorflow as tf
 from rich.progress import track
 
 from kerascnn.data.cache import rename_unless_there, settle
+from kerascnn.ops import concatenate_padded
 
 MEMORY = 2 << 30  # bytes of features that are kept in memory
 PROGRESS_FROM = 1000  # pictures
@@ -83,7 +84,7 @@ def _compute(
     for table in tables:
         if isinstance(table, np.memmap):
             table.flush()
-    return tables, tf.nest.map_structure(lambda *each: _concatenate(each), *targets)
+    return tables, tf.nest.map_structure(lambda *each: concatenate_padded(each), *targets)
 
 
 def _make_tables(features: tuple[np.ndarray, ...], count: int, folder: Path | None) -> list[np.ndarray]:
@@ -105,12 +106,3 @@ def _make_table(path: Path, dtype: np.dtype, shape: tuple[int, ...]) -> np.memma
         with open(path, "r+b") as file:
             os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
     return table
-
-
-def _concatenate(batches: tuple[np.ndarray, ...]) -> np.ndarray:
-    """Join batches; where they hold different numbers of boxes, the shorter ones are padded with -1."""
-    if batches[0].ndim > 1:
-        longest = max(each.shape[1] for each in batches)
-        rest = [(0, 0)] * (batches[0].ndim - 2)
-        batches = [np.pad(each, [(0, 0), (0, longest - each.shape[1]), *rest], constant_values=-1) for each in batches]
-    return np.concatenate(batches)

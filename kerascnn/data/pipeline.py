@@ -17,6 +17,7 @@ from kerascnn.data.order import Order
 from kerascnn.data.resize import resize_sample
 from kerascnn.data.seeds import fold_seed
 from kerascnn.data.sources.source import Split
+from kerascnn.data.targets import add_rows
 
 
 class ForTask(Protocol):
@@ -25,7 +26,7 @@ class ForTask(Protocol):
     image_size: tuple[int, int]
 
     def targets(self, sample: Sample) -> tf.Tensor:
-        """Take from a sample what the loss compares the outputs with."""
+        """Take from a sample, with the rows of `add_rows`, what the loss compares the outputs with."""
 
 
 def pipeline(
@@ -71,7 +72,7 @@ def pipeline(
     Raises:
         ValueError: for an empty split, a batch size below 1, augmentations without a seed, a seed out of 32 bits,
             an unknown preset, a negative first step, a shard out of range or without a picture, a batch that is no
-            multiple of the devices, or a cache of samples with more than a label.
+            multiple of the devices, or a cache of samples with masks.
         NotADirectoryError: if the cache is a file.
     """
     augment = preset(augment) if isinstance(augment, str) else augment
@@ -92,9 +93,9 @@ def pipeline(
             sample = augmentation(read(index), fold_seed((seed, 0), epoch, index))
         else:
             sample = resize_sample(split.read(index), task.image_size)
-        return sample["image"], task.targets(sample)
+        return sample["image"], task.targets(add_rows(sample))
 
     folder = None
     if cache not in (None, "memory"):
-        folder = Path(cache) / content_key(split, task.image_size, bool(augment), labels=True)
+        folder = Path(cache) / content_key(split, task.image_size, bool(augment), annotated=True)
     return Batches(prepare, order, augmented=bool(augment), folder=folder)

@@ -13,19 +13,26 @@ def resize_sample(sample: dict[str, tf.Tensor], size: tuple[int, int]) -> dict[s
     Returns:
         The sample with every coordinate in pixels of the new size; the image is uint8.
     """
-    height, width = tf.unstack(tf.cast(tf.shape(sample["image"])[:2], tf.float32))
-    scale_x, scale_y = size[1] / width, size[0] / height
-    resized = dict(sample) | {"image": resize(sample["image"], size)}
-    if "boxes" in sample:
-        resized["boxes"] = sample["boxes"] * tf.stack([scale_x, scale_y, scale_x, scale_y])
-    if "landmarks" in sample:
-        resized["landmarks"] = sample["landmarks"] * tf.stack([scale_x, scale_y])
+    resized = stretch_points(sample, tf.shape(sample["image"])[:2], size) | {"image": resize(sample["image"], size)}
     if "mask" in sample:
         rows, columns = (
             _nearest(before, after) for before, after in zip(tf.unstack(tf.shape(sample["mask"])), size, strict=True)
         )
         resized["mask"] = tf.gather(tf.gather(sample["mask"], rows), columns, axis=1)
     return resized
+
+
+def stretch_points(
+    sample: dict[str, tf.Tensor], before: tf.Tensor | tuple[int, int], after: tf.Tensor | tuple[int, int]
+) -> dict[str, tf.Tensor]:
+    """Give boxes and landmarks of a picture in pixels of another size of it, (height, width) each."""
+    scale = tf.cast(after, tf.float32)[::-1] / tf.cast(before, tf.float32)[::-1]  # x, y
+    stretched = dict(sample)
+    if "boxes" in sample:
+        stretched["boxes"] = sample["boxes"] * tf.tile(scale, [2])
+    if "landmarks" in sample:
+        stretched["landmarks"] = sample["landmarks"] * scale
+    return stretched
 
 
 def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:

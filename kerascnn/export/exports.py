@@ -70,7 +70,7 @@ def write_exports(
 
     Returns:
         For each of `float32`, `float16`, `dynamic` and `int8` what was measured on `reference`: `file`, `bytes`,
-        `accuracy`, `agreement`, `max_difference`, `mean_difference`, `latency_ms`, `latency_ms_2_threads`, `passed`,
+        `score`, `agreement`, `max_difference`, `mean_difference`, `latency_ms`, `latency_ms_2_threads`, `passed`,
         and in `reason` the budget that was missed, or None. A file that missed its budget is not written.
 
     Raises:
@@ -87,11 +87,11 @@ def write_exports(
     _write_saved_model(task, folder / "saved_model", reference)
     files = convert(task, calibration)
     latencies = time_files(files, reference.images[0])
-    expected_accuracy = task.score(reference.outputs, reference.targets)
+    expected_score = task.score(reference.outputs, reference.targets)
     table: dict[str, dict[str, Any]] = {}
     for precision, content in files.items():
         found = compare(task, content, reference, f"Comparing {precision}")
-        reason = missed_budget(found, expected_accuracy, BUDGETS[precision], len(reference.images))
+        reason = missed_budget(found, expected_score, BUDGETS[precision], len(reference.images))
         table[precision] = (
             {"file": tflite_name(precision)}
             | found

@@ -1,5 +1,7 @@
-"""Losses: functions of (annotation, outputs), in `keras.ops`."""
+"""Losses that Keras lacks. Each is a function of (annotation, outputs)."""
 
 from kerascnn.losses.classification import AuxiliaryCrossEntropy, SmoothedCrossEntropy
+from kerascnn.losses.landmarks import LandmarkLoss
+from kerascnn.losses.localization import LocalizationLoss
 
-__all__ = ["AuxiliaryCrossEntropy", "SmoothedCrossEntropy"]
+__all__ = ["AuxiliaryCrossEntropy", "LandmarkLoss", "LocalizationLoss", "SmoothedCrossEntropy"]

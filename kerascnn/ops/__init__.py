@@ -1,17 +1,65 @@
-"""Pure functions: the arithmetic of convolutions, and the table of a model that follows from it.
+"""Pure functions: boxes and their suppression, the arithmetic of convolutions, and the table of a model.
 
 Nothing here holds weights or state, and nothing imports another part of kerascnn.
 """
 
+from kerascnn.ops.boxes import (
+    box_area,
+    clip_boxes,
+    cxcywh_to_xyxy,
+    decode_deltas,
+    encode_deltas,
+    to_absolute,
+    to_relative,
+    xywh_to_xyxy,
+    xyxy_to_cxcywh,
+    xyxy_to_xywh,
+)
+from kerascnn.ops.candidates import KeptBoxes
 from kerascnn.ops.convolution import ReceptiveField, output_size, same_padding, transpose_output_size
 from kerascnn.ops.describe import Description, Row, describe
+from kerascnn.ops.iou import complete_iou, distance_iou, generalized_iou, iou, pairwise_iou
+from kerascnn.ops.nms import non_max_suppression
+from kerascnn.ops.padding import concatenate_padded
+from kerascnn.ops.soft_nms import soft_non_max_suppression
+from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
+from kerascnn.ops.windows import WindowGeometry, count_windows, pyramid_sizes, resize, window_boxes, window_geometry
 
 __all__ = [
     "Description",
+    "KeptBoxes",
     "ReceptiveField",
     "Row",
+    "WindowGeometry",
+    "box_area",
+    "check_object_shapes",
+    "clip_boxes",
+    "complete_iou",
+    "concatenate_padded",
+    "corners_from_shares",
+    "count_windows",
+    "cxcywh_to_xyxy",
+    "decode_deltas",
     "describe",
+    "distance_iou",
+    "encode_deltas",
+    "first_object",
+    "generalized_iou",
+    "iou",
+    "non_max_suppression",
     "output_size",
+    "pairwise_iou",
+    "pyramid_sizes",
+    "resize",
     "same_padding",
+    "shares_from_corners",
+    "soft_non_max_suppression",
+    "to_absolute",
+    "to_relative",
     "transpose_output_size",
+    "window_boxes",
+    "window_geometry",
+    "xywh_to_xyxy",
+    "xyxy_to_cxcywh",
+    "xyxy_to_xywh",
 ]

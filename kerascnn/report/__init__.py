@@ -4,24 +4,39 @@ Everything here works on plain numbers, strings and uint8 pictures.
 """
 
 from kerascnn.report.card import read_card, write_card
+from kerascnn.report.detection_plots import plot_cumulative_error, plot_detection_errors, plot_precision_recall
 from kerascnn.report.draw import draw_label, thumbnail, write_picture
-from kerascnn.report.html import MAX_MISTAKES, Mistake, leading_split, write_html
+from kerascnn.report.draw_annotations import draw_boxes, draw_points
+from kerascnn.report.gallery import Mistake, make_mistake
+from kerascnn.report.history import read_history, write_history
+from kerascnn.report.html import MAX_MISTAKES, by_reason, leading_split, write_html
+from kerascnn.report.machine import name_processor
 from kerascnn.report.plots import plot_confusion, plot_history, plot_learning_rate_search
 from kerascnn.report.sheet import contact_sheet, draw_annotation
 
 __all__ = [
     "MAX_MISTAKES",
     "Mistake",
+    "by_reason",
     "contact_sheet",
     "draw_annotation",
+    "draw_boxes",
     "draw_label",
+    "draw_points",
     "leading_split",
+    "make_mistake",
+    "name_processor",
     "plot_confusion",
+    "plot_cumulative_error",
+    "plot_detection_errors",
     "plot_history",
     "plot_learning_rate_search",
+    "plot_precision_recall",
     "read_card",
+    "read_history",
     "thumbnail",
     "write_card",
+    "write_history",
     "write_html",
     "write_picture",
 ]

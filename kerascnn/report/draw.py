@@ -128,20 +128,24 @@ def check_picture(picture: np.ndarray) -> None:
         )
 
 
+def load_font(size: int) -> ImageFont.FreeTypeFont:
+    """Load DejaVu Sans at a height in px."""
+    return ImageFont.truetype(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), size)
+
+
 def fit_lines(lines: Sequence[str], width: int) -> tuple[ImageFont.FreeTypeFont, list[str]]:
     """Return the largest font in which every line fits into `width` px, and the lines, cut where none does."""
-    path = Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")
     for size in FONT_SIZES:
-        font = ImageFont.truetype(path, size)
+        font = load_font(size)
         room = width - size  # half a letter's size on each side
         if size <= max(width / LETTERS_PER_WIDTH, FONT_SIZES[-1]) and all(
             font.getlength(line) <= room for line in lines
         ):
             return font, list(lines)
-    return font, [_cut(line, font, room) for line in lines]
+    return font, [cut_line(line, font, room) for line in lines]
 
 
-def _cut(line: str, font: ImageFont.FreeTypeFont, room: float) -> str:
+def cut_line(line: str, font: ImageFont.FreeTypeFont, room: float) -> str:
     """Return the line, or as much of its beginning as fits into `room` px together with an ellipsis."""
     if font.getlength(line) <= room:
         return line

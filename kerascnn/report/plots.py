@@ -20,7 +20,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator, PercentFormatter
 
-from kerascnn.report.units import SUPERSCRIPTS, rate
+from kerascnn.report.units import SUPERSCRIPTS, monitor_name, rate, title
 
 INK = "#1c1917"
 MUTED = "#78716c"
@@ -57,14 +57,15 @@ MAX_TICKS = 12
 MAX_NAME_LENGTH = 18
 
 
-def plot_history(rows: Sequence[Mapping[str, Any]], *, best_epoch: int | None = None) -> str:
-    """Plot loss and accuracy against the epoch, over all stages of a run.
+def plot_history(rows: Sequence[Mapping[str, Any]], *, monitor: str = "accuracy", best_epoch: int | None = None) -> str:
+    """Plot the loss and the metric that chose the best epoch against the epoch, over all stages of a run.
 
     Stage boundaries are dashed and the stages named; the best epoch is circled.
 
     Args:
         rows: one mapping per epoch, in order, with the keys stage (str), epoch (int, 1-based over the whole run), loss,
-            accuracy, val_loss and val_accuracy (accuracies 0..1). Where a value is NaN or None the curve has a gap.
+            val_loss, the monitor, and val_ with its name. Where a value is NaN or None the curve has a gap.
+        monitor: name of that metric, in 0..1.
         best_epoch: the epoch whose weights the model has; None, or one that is not in the rows, circles nothing.
 
     Returns:
@@ -78,21 +79,21 @@ def plot_history(rows: Sequence[Mapping[str, Any]], *, best_epoch: int | None = 
     best = next((row for row in rows if row["epoch"] == best_epoch), None)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
-        loss, accuracy = figure.subplots(2, 1, sharex=True)
+        loss, metric = figure.subplots(2, 1, sharex=True)
         _draw_curves(loss, rows, "loss", best)
-        _draw_curves(accuracy, rows, "accuracy", best)
+        _draw_curves(metric, rows, monitor, best)
         loss.set_ylim(bottom=0)
-        accuracy.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-        accuracy.set_xlabel("epoch")
-        accuracy.xaxis.set_major_locator(MaxNLocator(integer=True))
-        pad = _name_stages(loss, [loss, accuracy], rows)
+        metric.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        metric.set_xlabel("epoch")
+        metric.xaxis.set_major_locator(MaxNLocator(integer=True))
+        pad = _name_stages(loss, [loss, metric], rows)
         loss.set_title("Loss", pad=pad)
         if best is not None:
             circled = f"circled: epoch {best['epoch']}, the best"
             loss.set_title(circled, loc="right", pad=pad, color=ACCENT, fontsize=9, fontweight="normal")
-        accuracy.set_title("Accuracy")
-        accuracy.legend(loc="lower right", frameon=False, labelcolor=MUTED, fontsize=9)
-        return _svg(figure)
+        metric.set_title(title(monitor_name(monitor)))
+        metric.legend(loc="best", frameon=False, labelcolor=MUTED, fontsize=9)
+        return svg_text(figure)
 
 
 def plot_confusion(matrix: np.ndarray | Sequence[Sequence[int]], classes: Sequence[str]) -> str:
@@ -128,7 +129,7 @@ def plot_confusion(matrix: np.ndarray | Sequence[Sequence[int]], classes: Sequen
         else:
             bar = figure.colorbar(image, ax=axes, format=PercentFormatter(xmax=1), shrink=0.6, aspect=30)
             bar.outline.set_visible(False)
-        return _svg(figure)
+        return svg_text(figure)
 
 
 def plot_learning_rate_search(
@@ -231,7 +232,7 @@ def _spans(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, int, int]]:
 def _name_classes(axes: Axes, classes: Sequence[str]) -> None:
     step = 1 if len(classes) <= MAX_NAMED_CLASSES else math.ceil(len(classes) / MAX_TICKS)
     ticks = range(0, len(classes), step)
-    names = [_shortened(classes[tick]) for tick in ticks]
+    names = [shortened(classes[tick]) for tick in ticks]
     upright = len(names) <= 6 and max(map(len, names)) <= 10
     axes.set_xticks(ticks, names, rotation=0 if upright else 90)
     axes.set_yticks(ticks, names)
@@ -249,7 +250,7 @@ def _write_counts(axes: Axes, counts: np.ndarray, shares: np.ndarray) -> None:
             axes.text(column, row, f"{count:,}", ha="center", va="center", color=color, fontsize=size)
 
 
-def _svg(figure: Figure) -> str:
+def svg_text(figure: Figure) -> str:
     """Return the figure as an `<svg>` element without metadata and without the ids that two figures would share."""
     buffer = io.StringIO()
     metadata = dict.fromkeys(("Date", "Creator", "Format", "Type"))
@@ -265,5 +266,6 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else float(value)
 
 
-def _shortened(name: str) -> str:
+def shortened(name: str) -> str:
+    """Cut a name that is too long for a plot, with an ellipsis."""
     return name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -10,6 +10,7 @@ MISSING = "\N{EN DASH}"
 NBSP = "\N{NO-BREAK SPACE}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 MINUS = "\N{MINUS SIGN}"
+MONITOR_NAMES = {"box_iou": "mean IoU", "nme": "normalised mean error"}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -86,4 +87,15 @@ def date(iso: str | None) -> str:
     return f"{moment.day} {moment:%B %Y, %H:%M %Z}".strip()
 
 
+def title(text: str) -> str:
+    """Capitalise the first letter and leave the others: "mean IoU" becomes "Mean IoU"."""
+    return text[:1].upper() + text[1:]
+
+
+def monitor_name(monitor: str) -> str:
+    """Name a metric that Keras logs: `mean_iou` is the mean IoU."""
+    return MONITOR_NAMES.get(monitor, monitor.replace("_", " "))
+
+
 FILTERS = (percent, points, count, file_size, latency, duration, difference, rate, date)
+WORDS = (title, monitor_name)

@@ -6,11 +6,26 @@ from pathlib import Path
 import keras
 
 from kerascnn.tasks.classification import ClassificationTask, classification
+from kerascnn.tasks.landmarks import LandmarksTask, landmarks
+from kerascnn.tasks.localization import LocalizationTask, localization
+from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
 from kerascnn.tasks.task import Task
 
-__all__ = ["TASKS", "ClassificationTask", "Task", "classification", "load_task"]
+__all__ = [
+    "TASKS",
+    "ClassificationTask",
+    "LandmarksTask",
+    "LocalizationTask",
+    "SlidingWindow",
+    "Task",
+    "classification",
+    "landmarks",
+    "load_task",
+    "localization",
+    "sliding_window",
+]
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (ClassificationTask,)}
+TASKS: dict[str, type[Task]] = {task.name: task for task in (ClassificationTask, LandmarksTask, LocalizationTask)}
 
 
 def load_task(path: str | Path, name: str, classes: Sequence[str]) -> Task:

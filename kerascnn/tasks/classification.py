@@ -13,7 +13,7 @@ from kerascnn.architectures import RELEASES, build, load_weights
 from kerascnn.losses import AuxiliaryCrossEntropy, SmoothedCrossEntropy
 from kerascnn.metrics.classification import MainAccuracy, summarise_classification
 from kerascnn.results import Classification
-from kerascnn.tasks.task import Task
+from kerascnn.tasks.task import Task, check_names
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,16 @@ class ClassificationTask(Task):
     """
 
     name: ClassVar[str] = "classification"
+    annotation: ClassVar[str] = "label"
+    score_name: ClassVar[str] = "accuracy"
+    monitor: ClassVar[str] = "accuracy"
     auxiliary: keras.Model | None = None
     label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
         super().__post_init__()
-        _check_classes(self.classes)
+        check_names("classes", self.classes, at_least=2)
         _ = self.loss  # it refuses a share of smoothing that is out of range, now and not when training begins
         if self.model.output_shape != (None, len(self.classes)):
             raise ValueError(
@@ -55,11 +58,6 @@ class ClassificationTask(Task):
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     @property
-    def monitor(self) -> str:
-        """`accuracy`."""
-        return "accuracy"
-
-    @property
     def output_labels(self) -> Mapping[str, str]:
         """The class names stand along the last axis of the probabilities."""
         return {"probabilities": "axis"}
@@ -74,10 +72,19 @@ class ClassificationTask(Task):
         return sample["label"]
 
     def decode(
-        self, outputs: Mapping[str, np.ndarray], image_size: tuple[int, int] | None = None
+        self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None
     ) -> list[Classification]:
-        """Turn probabilities (B, classes) into one `Classification` a picture; the size plays no part."""
+        """Turn probabilities (N, classes) into one `Classification` a picture; the sizes play no part."""
         return [Classification(self.classes, probabilities) for probabilities in outputs["probabilities"]]
+
+    def truths(self, targets: np.ndarray, sizes: Sequence[tuple[int, int]] | None = None) -> list[Classification]:
+        """Turn labels (N,) into results that are sure of them."""
+        return [Classification(self.classes, probabilities) for probabilities in np.eye(len(self.classes))[targets]]
+
+    def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
+        """Find the wrong answers, the most confident first."""
+        wrong = np.flatnonzero(outputs["probabilities"].argmax(-1) != targets)
+        return wrong[np.argsort(-outputs["probabilities"].max(-1)[wrong], kind="stable")]
 
     def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
         """Compute the accuracy of probabilities (N, classes) against labels (N,)."""
@@ -131,7 +138,7 @@ def classification(
         >>> task.compile()
         >>> task.model.fit(images, labels)  # images (N, 160, 160, 3) in 0..255, labels (N,) integers
     """
-    _check_classes(classes)
+    check_names("classes", classes, at_least=2)
     names = tuple(classes)
     height, width = image_size
     model = build(architecture, (height, width, 3), len(names), **options)
@@ -149,10 +156,3 @@ def _is_of_other_classes(weights: str | Path, classes: tuple[str, ...]) -> bool:
     if str(weights) in RELEASES or not card.is_file():
         return False
     return tuple(json.loads(card.read_text(encoding="utf-8"))["classes"]) != classes
-
-
-def _check_classes(classes: Sequence[str]) -> None:
-    names = [] if isinstance(classes, str) else list(classes)  # a string is a sequence of its letters
-    one_line = all(isinstance(name, str) and name.splitlines() == [name] for name in names)
-    if len(names) < 2 or not one_line or len(set(names)) != len(names):
-        raise ValueError(f"classes must be at least two different names of one line. Received: classes={classes!r}.")

@@ -1,9 +1,9 @@
 """The task: which question a network answers. What training, export and reports need to know of it, and no more."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -22,9 +22,17 @@ class Task(ABC):
         architecture: what `kerascnn.architectures.build` calls the network; by default the model's own name.
         options: what its builder was given beside sizes, weights and auxiliary classifiers.
         name: what cards call this kind of task, and `kerascnn.tasks.load_task` finds it by.
+        annotation: what it learns from: a key of the sample, see `kerascnn.data.sample`.
+        score_name: what reports call its `score`.
+        monitor: the metric whose best value on the validation data is the best epoch; the lower loss decides a tie.
+        monitor_mode: whether the best value is the highest, `max`, or the lowest, `min`.
     """
 
     name: ClassVar[str]
+    annotation: ClassVar[str]
+    score_name: ClassVar[str]
+    monitor: ClassVar[str]
+    monitor_mode: ClassVar[Literal["max", "min"]] = "max"
     model: keras.Model
     classes: tuple[str, ...]
     weights_report: WeightsReport | None = None
@@ -45,11 +53,6 @@ class Task(ABC):
     def loss(self) -> keras.losses.Loss:
         """What training minimises: a function of (annotation, outputs)."""
 
-    @property
-    @abstractmethod
-    def monitor(self) -> str:
-        """The metric whose highest value on the validation data is the best epoch; the lower loss decides a tie."""
-
     @abstractmethod
     def metrics(self) -> list[keras.metrics.Metric]:
         """Make the metrics that are shown while training."""
@@ -61,11 +64,11 @@ class Task(ABC):
 
     @abstractmethod
     def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Rate the serving model's outputs, in 0..1: accuracy, for classification."""
+        """Rate the serving model's outputs, in 0..1, the higher the better: accuracy, for classification."""
 
     @abstractmethod
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
-        """Summarise the serving model's outputs for the card: among other things accuracy, loss and examples."""
+        """Summarise the serving model's outputs for the card: `examples`, and what its part of the report shows."""
 
     @abstractmethod
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
@@ -73,11 +76,29 @@ class Task(ABC):
 
     @abstractmethod
     def targets(self, sample: Mapping[str, Any]) -> Any:
-        """Take from a sample what the loss compares the outputs with."""
+        """Take what the loss compares the outputs with from a sample, to which `kerascnn.data.targets` added rows."""
 
     @abstractmethod
-    def decode(self, outputs: Mapping[str, np.ndarray], image_size: tuple[int, int] | None = None) -> list[Any]:
-        """Turn the serving model's outputs into results, one a picture."""
+    def decode(self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None) -> list[Any]:
+        """Turn the serving model's outputs into results, one a picture.
+
+        Args:
+            outputs: (N, ...) each.
+            sizes: (height, width) of each picture, in whose pixels coordinates are given; by default `image_size`.
+        """
+
+    @abstractmethod
+    def truths(self, targets: np.ndarray, sizes: Sequence[tuple[int, int]] | None = None) -> list[Any]:
+        """Give the results that would be right, one a picture.
+
+        Args:
+            targets: (N, ...), for pictures of the network's size.
+            sizes: as for `decode`.
+        """
+
+    @abstractmethod
+    def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
+        """Find the pictures that are answered wrongly: their indices, (n,), the worst first."""
 
     @abstractmethod
     def serving_model(self) -> keras.Model:
@@ -87,6 +108,10 @@ class Task(ABC):
     def image_size(self) -> tuple[int, int]:
         """(height, width) of the network's input in pixels."""
         return self.model.input_shape[1:3]
+
+    def sizes_of(self, count: int, sizes: Sequence[tuple[int, int]] | None) -> Sequence[tuple[int, int]]:
+        """Give (height, width) of each of `count` pictures: `sizes`, or that of the network's input."""
+        return [self.image_size] * count if sizes is None else sizes
 
     def compile(
         self,
@@ -104,3 +129,20 @@ class Task(ABC):
         """
         model = self.training_model if model is None else model
         model.compile(optimizer=optimizer, loss=self.loss, metrics=self.metrics(), **options)
+
+
+def check_names(kind: str, names: Sequence[str], *, at_least: int) -> None:
+    """Refuse names that cannot stand in a label file.
+
+    Args:
+        kind: what the names are of, in the plural: `classes`.
+        names: must be different, of one line each.
+        at_least: how many there must be.
+
+    Raises:
+        ValueError: for others.
+    """
+    found = [] if isinstance(names, str) else list(names)  # a string is a sequence of its letters
+    one_line = all(isinstance(name, str) and name.splitlines() == [name] for name in found)
+    if len(found) < at_least or not one_line or len(set(found)) != len(found):
+        raise ValueError(f"{kind} must be at least {at_least} different names of one line. Received: {kind}={names!r}.")

@@ -37,13 +37,15 @@ class Recorder(keras.callbacks.Callback):
     Args:
         progress: is brought up to date.
         stage: that runs.
-        monitor: name of the metric whose highest value on the validation data is the best epoch.
+        monitor: name of the metric whose best value on the validation data is the best epoch.
+        mode: whether that is the highest, `max`, or the lowest, `min`.
         whole: the model whose weights are kept; the one in training may be a part of it.
     """
 
-    def __init__(self, progress: Progress, stage: Stage, monitor: str, whole: keras.Model) -> None:
+    def __init__(self, progress: Progress, stage: Stage, monitor: str, mode: str, whole: keras.Model) -> None:
         super().__init__()
         self.progress, self.stage, self.monitor, self.whole = progress, stage, monitor, whole
+        self.sign = -1.0 if mode == "min" else 1.0
 
     def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Note how much of the epoch ran before it was interrupted."""
@@ -61,7 +63,7 @@ class Recorder(keras.callbacks.Callback):
             raise RuntimeError(self._diverged("validation loss", ""))
         rate = current_rate(self.model.optimizer)
         row = {"stage": self.stage.name, "learning_rate": rate} | {key: float(value) for key, value in logs.items()}
-        self.progress.end_epoch(row, logs[f"val_{self.monitor}"], logs["val_loss"], self.whole.get_weights)
+        self.progress.end_epoch(row, self.sign * logs[f"val_{self.monitor}"], logs["val_loss"], self.whole.get_weights)
         if self.progress.ends(self.stage):
             self.model.stop_training = True
 

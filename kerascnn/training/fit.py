@@ -42,7 +42,7 @@ def fit(
     """Train a task in stages, and leave it with the weights of its best epoch.
 
     Each stage freezes, compiles (Keras needs it), trains and is checked: a frozen weight or statistic that moved is an
-    error. The best epoch over all stages is that with the highest `task.monitor` on the validation data, the lower
+    error. The best epoch over all stages is that with the best `task.monitor` on the validation data, the lower
     loss deciding a tie, and each stage goes on from the best before it. In the end, after an error too, each layer is
     as trainable as it was before; as always in Keras, that takes effect with the next `compile`.
 
@@ -211,7 +211,7 @@ class _Run:
 
     def _train(self, stage: Stage, part: Part, request: StopRequest | None) -> None:
         progress = self.progress
-        callbacks = [Recorder(progress, stage, self.task.monitor, self.model), *self.callbacks]
+        callbacks = [Recorder(progress, stage, self.task.monitor, self.task.monitor_mode, self.model), *self.callbacks]
         if stage.ema_momentum is not None:
             callbacks.append(WeightAveraging())
         if self.checkpoint is not None:

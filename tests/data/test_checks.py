@@ -4,14 +4,24 @@ import hashlib
 import os
 
 import pytest
+from PIL import Image
 
 from kerascnn.data import checks
 from kerascnn.data.checks import Checked, UnusableError, check_files, check_picture
 
 
 def test_a_good_picture_is_plain_and_has_the_digest_of_its_bytes(encode):
-    data = encode("JPEG")
-    assert check_picture(data) == Checked(plain=True, digest=hashlib.sha256(data).hexdigest())
+    data = encode("JPEG", size=(24, 32))
+    assert check_picture(data) == Checked(True, hashlib.sha256(data).hexdigest(), (24, 32), 1)
+
+
+@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "TIFF", "WEBP"])
+@pytest.mark.parametrize(("orientation", "size"), [(1, (24, 32)), (3, (24, 32)), (6, (32, 24)), (8, (32, 24))])
+def test_the_size_is_that_of_the_upright_picture(encode, picture_format, orientation, size):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    found = check_picture(encode(picture_format, size=(24, 32), exif=exif))
+    assert (found.size, found.orientation) == (size, orientation)
 
 
 def test_a_picture_that_only_pillow_reads_is_not_plain(encode):

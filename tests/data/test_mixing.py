@@ -186,7 +186,7 @@ def split():
     images, labels = plain_batch(10)
     table, label_table = tf.constant(images), tf.constant(labels)
     names = [str(number) for number in range(10)]
-    return Split(names, labels, names, lambda index: {"image": table[index], "label": label_table[index]})
+    return Split(names, {"label": labels}, names, lambda index: {"image": table[index], "label": label_table[index]})
 
 
 def test_looking_at_the_first_batches_does_not_use_up_an_epoch(split):

@@ -22,7 +22,8 @@ def numbered(size=SIZE, reads=None):
             tf.py_function(lambda number: reads.append(int(number)), [index], [])
         return {"image": tf.zeros((4, 4, 3), tf.uint8), "label": tf.cast(index, tf.int32)}
 
-    return Split([str(number) for number in range(size)], np.arange(size, dtype=np.int32), ["0"] * size, read)
+    labels = np.arange(size, dtype=np.int32)
+    return Split([str(number) for number in range(size)], {"label": labels}, ["0"] * size, read)
 
 
 def label_with_seed(sample, seed):

@@ -23,7 +23,8 @@ def numbered(size=SIZE):
         image = tf.fill((3, 5, 3), tf.cast(index, tf.uint8))
         return {"image": image, "label": tf.cast(index, tf.int32)}
 
-    return Split([str(number) for number in range(size)], np.arange(size, dtype=np.int32), ["0"] * size, read)
+    labels = np.arange(size, dtype=np.int32)
+    return Split([str(number) for number in range(size)], {"label": labels}, ["0"] * size, read)
 
 
 TASK = SimpleNamespace(image_size=(4, 4), targets=lambda sample: sample["label"])

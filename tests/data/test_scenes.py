@@ -5,6 +5,7 @@ import pytest
 import tensorflow_datasets as tfds
 from sklearn.linear_model import RidgeClassifier
 
+from kerascnn.data.sample import check_sample
 from kerascnn.data.scenes import CLASSES, SPLITS, Scenes, render_scene
 from kerascnn.data.scenes.shapes import Stroke, draw_shape, measure_area
 
@@ -158,3 +159,14 @@ def test_area_of_a_frame_is_that_of_the_square_less_its_hole():
 
 def test_splits_have_the_names_tfds_uses():
     assert SPLITS == (tfds.Split.TRAIN, tfds.Split.VALIDATION, tfds.Split.TEST)
+
+
+def test_one_thing_or_none_lies_among_things_of_no_class():
+    samples = [render_scene(0, index, "test", one=True) for index in range(12)]
+    assert [int(sample["label"]) for sample in samples] == [*range(10), -1, -1]
+    for sample in samples:
+        check_sample(sample)
+        label = int(sample["label"])
+        assert sample["class_ids"].tolist() == ([] if label < 0 else [label])
+        assert set(np.unique(sample["mask"])) <= {0, label + 1}
+    assert not np.array_equal(samples[0]["image"], render_scene(0, 0, "test")["image"])

@@ -85,7 +85,7 @@ def test_an_existing_folder_is_not_overwritten(exported, task):
 
 @pytest.mark.parametrize("keep", [False, True])
 def test_a_file_over_its_budget_is_written_only_when_asked_for(task, reference, tmp_path, monkeypatch, keep):
-    impossible = Budget(agreement=0.97, accuracy_loss=0.01, max_difference=0.0)
+    impossible = Budget(agreement=0.97, score_loss=0.01, max_difference=0.0)
     monkeypatch.setitem(BUDGETS, "int8", impossible)
     table = export(
         task,

@@ -18,10 +18,11 @@ def console():
 
 
 def make_card(passed: bool) -> dict:
-    row = {"bytes": 1000, "accuracy": 0.5, "agreement": 0.5, "max_difference": 0.5, "latency_ms": 1.0}
+    row = {"bytes": 1000, "score": 0.5, "agreement": 0.5, "max_difference": 0.5, "latency_ms": 1.0}
     row |= {"passed": passed, "reason": None if passed else "agreement is low"}
     table = {precision: row | {"file": f"model_{precision}.tflite"} for precision in PRECISIONS}
-    return {"export": table, "metrics": {"validation": {"accuracy": 0.5, "examples": 2}}}
+    metrics = {"validation": {"score": 0.5, "examples": 2}}
+    return {"score_name": "accuracy", "export": table, "metrics": metrics}
 
 
 def test_the_smallest_file_is_for_the_phone(console, tmp_path, capsys):

@@ -31,7 +31,7 @@ def test_the_card_answers_what_people_ask(card):
     assert card["seconds"] > 0
     for precision in PRECISIONS:
         row = card["export"][precision]
-        numbers = ("bytes", "accuracy", "agreement", "max_difference", "latency_ms", "latency_ms_2_threads")
+        numbers = ("bytes", "score", "agreement", "max_difference", "latency_ms", "latency_ms_2_threads")
         assert all(isinstance(row[key], int | float) for key in numbers)
 
 

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 
 from kerascnn.report import units
-from kerascnn.report.html import Mistake, write_html
+from kerascnn.report.gallery import Mistake
+from kerascnn.report.html import write_html
 
 CONFUSION = [[66, 4], [3, 80]]
 EXPORT = {
     "bytes": 8_900_000,
-    "accuracy": 0.9542,
+    "score": 0.9542,
     "agreement": 1.0,
     "max_difference": 1.2e-6,
     "mean_difference": 3.4e-7,
@@ -29,6 +30,7 @@ def _card():
         {"class": "bees", "precision": 0.952, "recall": 0.964, "f1": 0.948, "support": 83},
     ]
     validation = {
+        "score": 146 / 153,
         "accuracy": 146 / 153,
         "loss": 0.1424,
         "examples": 153,
@@ -37,7 +39,7 @@ def _card():
     }
     small = {
         "bytes": 2_600_000,
-        "accuracy": 0.9477,
+        "score": 0.9477,
         "agreement": 0.9804,
         "latency_ms": 2.05,
         "latency_ms_2_threads": 1.25,
@@ -45,6 +47,8 @@ def _card():
     return {
         "kerascnn": "0.1.0",
         "task": "classification",
+        "score_name": "accuracy",
+        "monitor": "accuracy",
         "architecture": "mobilenet_v2",
         "weights": "stanford_dogs",
         "classes": ["ants", "bees"],
@@ -100,8 +104,8 @@ HISTORY = [
 ]
 
 
-def _mistake(true="ants", predicted="bees", confidence=0.913, name="ants/1.jpg", shape=(9, 7)):
-    return Mistake(np.zeros((*shape, 3), np.uint8), true, predicted, confidence, name)
+def _mistake(true="ants", said="bees", note="91.3%", name="ants/1.jpg", shape=(9, 7)):
+    return Mistake(np.zeros((*shape, 3), np.uint8), true, said, note, name)
 
 
 def _write(folder, card, mistakes=(), history=HISTORY):
@@ -186,7 +190,7 @@ def test_worst_class_stands_first_and_one_without_pictures_last(tmp_path):
     )
     card["metrics"]["validation"]["confusion"] = [[66, 4, 0], [3, 80, 0], [0, 0, 0]]
     html = _write(tmp_path, card)
-    table = html[html.index("By class") : html.index("Most confident mistakes")]
+    table = html[html.index("By class") : html.index("Worst mistakes")]
     assert re.findall(r'<th scope="row">(\w+)', table) == ["bees", "ants", "wasps"]
     assert "no pictures" in table
 
@@ -194,17 +198,17 @@ def test_worst_class_stands_first_and_one_without_pictures_last(tmp_path):
 def test_validation_alone_is_called_optimistic(tmp_path):
     card = _card()
     assert "slightly optimistic" in _visible(_write(tmp_path, card))
-    card["metrics"]["test"] = {**card["metrics"]["validation"], "accuracy": 0.9, "examples": 60}
+    card["metrics"]["test"] = {**card["metrics"]["validation"], "accuracy": 0.9, "score": 0.9, "examples": 60}
     text = _visible(_write(tmp_path, card))
     assert "optimistic" not in text
     assert text.index("Accuracy, test") < text.index("Accuracy, validation")
     assert "54 of 60 right" in text
 
 
-def test_mistakes_are_shown_by_falling_confidence_up_to_a_limit(tmp_path):
-    mistakes = [_mistake(confidence=0.5 + index / 100, name=f"ants/{index}.jpg") for index in range(30)]
+def test_mistakes_are_shown_in_order_up_to_a_limit(tmp_path):
+    mistakes = [_mistake(name=f"ants/{index}.jpg") for index in range(30)]
     html = _write(tmp_path, _card(), mistakes)
-    assert re.findall(r'alt="ants/(\d+).jpg"', html) == [str(index) for index in range(29, 5, -1)]
+    assert re.findall(r'alt="ants/(\d+).jpg"', html) == [str(index) for index in range(24)]
     assert "These are 24 of 30." in _visible(html)
     assert html.count("data:image/jpeg;base64,") == 24
 
@@ -212,20 +216,12 @@ def test_mistakes_are_shown_by_falling_confidence_up_to_a_limit(tmp_path):
 def test_page_without_mistakes_says_so(tmp_path):
     card = _card()
     assert "No pictures of mistakes were kept" in _visible(_write(tmp_path, card))
-    card["metrics"]["validation"]["accuracy"] = 1.0
+    card["metrics"]["validation"]["score"] = 1.0
     assert "every validation picture was answered right" in _visible(_write(tmp_path, card))
 
 
 def test_mistake_of_one_pixel_is_shown(tmp_path):
     assert "data:image/jpeg" in _write(tmp_path, _card(), [_mistake(shape=(1, 1))])
-
-
-def test_mistake_refuses_grey_pictures_and_impossible_confidence():
-    with pytest.raises(ValueError, match=r"\(H, W, 3\)"):
-        Mistake(np.zeros((8, 8), np.uint8), "ants", "bees", 0.5, "1.jpg")
-    for confidence in (-0.1, 1.1, float("nan")):
-        with pytest.raises(ValueError, match=r"0\.\.1"):
-            _mistake(confidence=confidence)
 
 
 def test_failed_export_is_marked_and_the_smallest_passed_file_leads(tmp_path):
@@ -247,14 +243,14 @@ def test_export_may_miss_entries(tmp_path, export):
     assert ("Files for the phone" in text) == bool(export)
 
 
-def test_files_set_aside_are_counted_by_reason_most_frequent_first(tmp_path):
+def test_what_was_set_aside_is_counted_by_reason_most_frequent_first(tmp_path):
     card = _card()
     card["data"]["set_aside"] = [{"path": "a.gif", "reason": "not a picture"}]
     card["data"]["set_aside"] += [
         {"path": f"{index}.jpg", "reason": f"truncated: {index} bytes"} for index in range(300)
     ]
     text = _visible(_write(tmp_path, card))
-    assert "301 files were not used" in text
+    assert "301 items were not used" in text
     assert text.index("truncated: 300") < text.index("299.jpg truncated: 299 bytes") < text.index("not a picture: 1")
 
 

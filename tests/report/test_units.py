@@ -42,3 +42,9 @@ def test_number_reads_as_a_person_writes_it(unit, number, text):
 @pytest.mark.parametrize("unit", units.FILTERS)
 def test_what_was_not_measured_is_a_dash(unit):
     assert unit(None) == "\N{EN DASH}"
+
+
+def test_names_are_written_as_people_write_them():
+    assert units.title("mean IoU") == "Mean IoU" and units.title("") == ""
+    assert units.monitor_name("box_iou") == "mean IoU"
+    assert units.monitor_name("top_5_accuracy") == "top 5 accuracy"

@@ -52,7 +52,7 @@ def make_split(seed, size):
     def read(index):
         return {"image": images[index], "label": table[index]}
 
-    return Split([str(number) for number in range(size)], labels, ["0"] * size, read)
+    return Split([str(number) for number in range(size)], {"label": labels}, ["0"] * size, read)
 
 
 def run(folder=None, *, callbacks=(), stages=STAGES, task=None, validation=None, checkpoint=None, **options):

@@ -220,7 +220,7 @@ def test_a_folder_keeps_features_for_the_next_run(tmp_path, monkeypatch):
     again = train(cache=tmp_path)
     assert again[0] == first[0]
     with pytest.raises(Killed):  # other labels make another key
-        train(cache=tmp_path, split=replace(PICTURES, labels=PICTURES.labels[::-1]))
+        train(cache=tmp_path, split=replace(PICTURES, annotations={"label": PICTURES.labels[::-1]}))
     other = make_task()
     other.model.get_layer("conv2").kernel.assign_add(np.full((3, 3, 3, 4), 1e-2))
     with pytest.raises(Killed):  # other weights have features of their own

@@ -4,6 +4,7 @@ An augmentation is made by a small factory and called with a sample and a seed: 
 ones move image, boxes, mask and landmarks together. The same seed gives the same answer.
 """
 
+from kerascnn.data.augment.annotations import swap_sides
 from kerascnn.data.augment.color import (
     IMAGENET,
     ColorStatistics,
@@ -47,6 +48,7 @@ __all__ = [
     "rotate",
     "scale",
     "shear",
+    "swap_sides",
     "translate",
     "warp",
     "zoom_out",

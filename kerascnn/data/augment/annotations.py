@@ -9,6 +9,7 @@ from kerascnn.data.sample import PADDING
 
 SEGMENTS = 8  # of each edge of a box, which a warp bends
 PROBES = 8  # points across a box, to tell which share of it stayed
+OTHER_SIDE = {"left": "right", "right": "left"}
 
 
 def move_boxes(
@@ -71,6 +72,26 @@ def move_landmarks(
         order = tf.where(_is_mirrored(transforms), tf.constant(swap), tf.range(len(swap)))
         moved, visible = tf.gather(moved, order), tf.gather(visible, order)
     return moved, visible
+
+
+def swap_sides(names: Sequence[str]) -> tuple[int, ...]:
+    """Find which landmark takes the place of each in a mirrored picture by their names.
+
+    Args:
+        names: with words joined by `_`, among them `left` and `right`: `left_eye_outer`, `nose`.
+
+    Returns:
+        The index of each one's counterpart, of itself where there are no sides, as `mirror` takes it.
+
+    Raises:
+        ValueError: for one whose counterpart is missing.
+    """
+    names = list(names)
+    others = ["_".join(OTHER_SIDE.get(word, word) for word in name.split("_")) for name in names]
+    missing = sorted(set(others) - set(names))
+    if missing:
+        raise ValueError(f"Every landmark needs its counterpart at the other side. Missing: {', '.join(missing)}.")
+    return tuple(names.index(other) for other in others)
 
 
 def _edges() -> tf.Tensor:

@@ -1,6 +1,7 @@
 """Lists of augmentations that suit a task, to begin with.
 
-`mirrored=False` leaves the mirror out, for digits, letters and other signs.
+`mirrored=False` leaves the mirror out, for digits, letters and other signs. Landmarks need `swap`, see `mirror`: a left
+eye becomes a right one.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,34 +11,36 @@ from kerascnn.data.augment.geometric import mirror, random_crop, rotate, scale, 
 from kerascnn.data.augment.pixels import blur, erase
 from kerascnn.data.augment.steps import Step
 
+Swap = Sequence[int] | None
 
-def _mirror(mirrored: bool, swap: Sequence[int] | None = None) -> list[Step]:
+
+def _mirror(mirrored: bool = True, swap: Swap = None) -> list[Step]:
     return [mirror(swap=swap)] if mirrored else []
 
 
-def light(mirrored: bool = True) -> list[Step]:
+def light(mirrored: bool = True, swap: Swap = None) -> list[Step]:
     """For classification, where a few epochs are trained: what hardly any photo minds."""
-    return [*_mirror(mirrored), random_crop((0.64, 1.0), (0.9, 1.1))]
+    return [*_mirror(mirrored, swap), random_crop((0.64, 1.0), (0.9, 1.1))]
 
 
-def small(mirrored: bool = True) -> list[Step]:
+def small(mirrored: bool = True, swap: Swap = None) -> list[Step]:
     """For classification of pictures of about 32 pixels, from scratch: moved by a pixel or two.
 
     What a crop leaves of so small a picture is too little. He et al. 2016, section 4.2, shift by up to 4 of 32 pixels,
     and by whole ones; for the small networks and the few epochs that these are measured with, that is too much.
     """
-    return [*_mirror(mirrored), translate(0.05)]
+    return [*_mirror(mirrored, swap), translate(0.05)]
 
 
-def standard(mirrored: bool = True) -> list[Step]:
+def standard(mirrored: bool = True, swap: Swap = None) -> list[Step]:
     """For classification of photos."""
-    return [*_mirror(mirrored), random_crop((0.36, 1.0)), rotate(10), color_jitter(), pca_color()]
+    return [*_mirror(mirrored, swap), random_crop((0.36, 1.0)), rotate(10), color_jitter(), pca_color()]
 
 
-def strong(mirrored: bool = True) -> list[Step]:
+def strong(mirrored: bool = True, swap: Swap = None) -> list[Step]:
     """For classification with few pictures and many epochs: all seven of the notes, and erasing."""
     return [
-        *_mirror(mirrored),
+        *_mirror(mirrored, swap),
         random_crop((0.25, 1.0)),
         rotate(15),
         shear(10),
@@ -49,17 +52,24 @@ def strong(mirrored: bool = True) -> list[Step]:
     ]
 
 
-def detection(mirrored: bool = True) -> list[Step]:
+def detection(mirrored: bool = True, swap: Swap = None) -> list[Step]:
     """For boxes: things become small, and are cut by the border."""
-    return [*_mirror(mirrored), zoom_out(2.0), random_crop((0.5, 1.0), (0.8, 1.25)), color_jitter(hue=10)]
+    return [*_mirror(mirrored, swap), zoom_out(2.0), random_crop((0.5, 1.0), (0.8, 1.25)), color_jitter(hue=10)]
 
 
-def segmentation(mirrored: bool = True) -> list[Step]:
+def segmentation(mirrored: bool = True, swap: Swap = None) -> list[Step]:
     """For masks."""
-    return [*_mirror(mirrored), scale((0.75, 1.5)), rotate(10), warp(0.05), color_jitter(hue=5), blur((0.1, 1.0), 0.2)]
+    return [
+        *_mirror(mirrored, swap),
+        scale((0.75, 1.5)),
+        rotate(10),
+        warp(0.05),
+        color_jitter(hue=5),
+        blur((0.1, 1.0), 0.2),
+    ]
 
 
-def faces(mirrored: bool = True, swap: Sequence[int] | None = None) -> list[Step]:
+def faces(mirrored: bool = True, swap: Swap = None) -> list[Step]:
     """For aligned faces and their landmarks; the colour of skin stays.
 
     Args:
@@ -77,8 +87,8 @@ def faces(mirrored: bool = True, swap: Sequence[int] | None = None) -> list[Step
     ]
 
 
-PRESETS: dict[str, Callable[[bool], list[Step]]] = {
-    "none": lambda mirrored: [],
+PRESETS: dict[str, Callable[[bool, Swap], list[Step]]] = {
+    "none": lambda mirrored, swap: [],
     "mirror": _mirror,
     "light": light,
     "small": small,
@@ -90,16 +100,17 @@ PRESETS: dict[str, Callable[[bool], list[Step]]] = {
 }
 
 
-def preset(name: str, mirrored: bool = True) -> list[Step]:
+def preset(name: str, mirrored: bool = True, swap: Swap = None) -> list[Step]:
     """Give the augmentations of a preset by its name.
 
     Args:
         name: of `PRESETS`.
         mirrored: at random; not for digits, letters and other signs.
+        swap: which landmark takes the place of each in a mirrored picture, see `mirror`.
 
     Raises:
         ValueError: for an unknown name.
     """
     if name not in PRESETS:
         raise ValueError(f"The presets are {', '.join(PRESETS)}. Received: {name!r}.")
-    return PRESETS[name](mirrored)
+    return PRESETS[name](mirrored, swap)

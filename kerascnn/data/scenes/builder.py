@@ -1,4 +1,4 @@
-"""The embedded data set `scenes`: 1,800 rendered photographs of toys on a table, for every task, without a download.
+"""The embedded data set `scenes`: rendered photographs of toys on a table, for every task, without a download.
 
 `tfds.load("scenes")` or `tfds.load("scenes/tiny")` after `import kerascnn.data.scenes`; the pictures are rendered when
 the data set is first prepared. `renderer` does that; `layout`, `shapes` and `surfaces` help.
@@ -21,11 +21,17 @@ JPEG_QUALITY = 92
 
 @dataclasses.dataclass
 class ScenesConfig(tfds.core.BuilderConfig):
-    """How many pictures there are in the splits `train`, `validation` and `test`; multiples of 10 are balanced."""
+    """How many pictures there are in the splits `train`, `validation` and `test`, and what they show.
+
+    Attributes:
+        num_train, num_validation, num_test: multiples of 10 are balanced, of 12 where there is `one` thing.
+        one: whether there is one thing of a class or none in a picture, see `render_scene`.
+    """
 
     num_train: int = 1000
     num_validation: int = 400
     num_test: int = 400
+    one: bool = False
 
 
 class Scenes(tfds.core.GeneratorBasedBuilder):
@@ -45,6 +51,22 @@ class Scenes(tfds.core.GeneratorBasedBuilder):
             num_train=80,
             num_validation=40,
             num_test=40,
+        ),
+        ScenesConfig(
+            name="one",
+            description="1,800, 480 and 480 pictures of one thing of a class or none, for localization.",
+            num_train=1800,
+            num_validation=480,
+            num_test=480,
+            one=True,
+        ),
+        ScenesConfig(
+            name="one_tiny",
+            description="The first 84, 36 and 36 pictures of `one`, for smoke runs.",
+            num_train=84,
+            num_validation=36,
+            num_test=36,
+            one=True,
         ),
     ]
 
@@ -70,7 +92,7 @@ class Scenes(tfds.core.GeneratorBasedBuilder):
 
     def _generate_examples(self, split: str, count: int) -> Iterator[tuple[int, dict]]:
         for index in range(count):
-            sample = render_scene(SEED, index, split)
+            sample = render_scene(SEED, index, split, one=self.builder_config.one)
             mask = sample["mask"].astype(np.uint8)[..., None]
             yield index, {**sample, "image": _encode_jpeg(sample["image"]), "mask": mask}
 

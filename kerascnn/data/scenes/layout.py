@@ -29,6 +29,8 @@ MAIN_VISIBLE_SHARE = 0.55  # the thing that gives the picture its label shows at
 MAIN_DOMINANCE = 1.6  # and this many times the visible area of any other
 
 MAIN_AREA = (2000, 5500)  # pixels, out of 25,600
+ONE_AREA = (1200, 7000)  # the same where it is the only one of a class
+ONE_CENTER = (0.25, 0.75)  # and where its middle may lie, as a share of the picture
 OTHER_AREA = (0.12, 0.5)  # as a share of the main thing's area
 LONGEST_SIDE = 0.85 * IMAGE_SIZE  # of a thing, in pixels; it limits the keys, which are thin and long
 MAX_TURN = 40.0  # degrees to either side
@@ -68,6 +70,31 @@ def arrange_things(rng: Random, label: int) -> tuple[list[Thing], np.ndarray]:
             return things, owners
 
 
+def arrange_one(rng: Random, label: int) -> tuple[list[Thing], np.ndarray]:
+    """Lay one thing of a class on the table, or none, among things of no class.
+
+    Args:
+        rng: as for `arrange_things`.
+        label: class of the thing, or `NO_CLASS`.
+
+    Returns:
+        As `arrange_things` returns them.
+    """
+    while True:
+        area = rng.uniform(*ONE_AREA)
+        things = []
+        if label != NO_CLASS:
+            things.append(_place(rng, CLASSES[label], area, center=rng.uniform(*ONE_CENTER, size=2) * IMAGE_SIZE))
+        for _ in range(rng.integers(1, 4)):
+            name = rng.choice(tuple(DISTRACTORS))
+            other = _place(rng, name, rng.uniform(*OTHER_AREA) * area, rng.uniform(0, 1, size=2) * IMAGE_SIZE)
+            things.insert(rng.integers(len(things) + 1), other)
+        owners = _find_owners(things)
+        mains = [thing for thing in things if thing.class_id != NO_CLASS]
+        if not mains or _shows_well(*mains, things, owners):
+            return things, owners
+
+
 def annotate_things(things: list[Thing], owners: np.ndarray) -> dict[str, np.ndarray]:
     """Box and paint what is visible of each thing of a class; the largest comes first.
 
@@ -92,7 +119,11 @@ def annotate_things(things: list[Thing], owners: np.ndarray) -> dict[str, np.nda
         mask[rows, columns] = thing.class_id + 1
         boxes.append((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
         class_ids.append(thing.class_id)
-    return {"boxes": np.array(boxes, np.float32), "class_ids": np.array(class_ids, np.int32), "mask": mask}
+    return {
+        "boxes": np.reshape(boxes, (-1, 4)).astype(np.float32),
+        "class_ids": np.array(class_ids, np.int32),
+        "mask": mask,
+    }
 
 
 def _place(rng: Random, name: str, area: float, center: np.ndarray) -> Thing:

@@ -1,17 +1,16 @@
-"""Photographs of toys on a table, made by code: how light falls on the things, and what the camera does.
+"""Photographs of toys on a table, made by code: the ground, the shadows on it, and the things' bodies.
 
 `render_scene` returns one example of the data set `scenes` in numpy alone; `kerascnn.data.scenes` packs it for tfds.
-Where the things lie is decided in `layout`, what they are made of in `surfaces`.
+Where the things lie is decided in `layout`; what they are made of, the light and the camera come from `rendering`.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from kerascnn.data.scenes.layout import CLASSES, IMAGE_SIZE, Thing, annotate_things, arrange_things
-from kerascnn.data.scenes.surfaces import (
+from kerascnn.data.rendering.camera import expose
+from kerascnn.data.rendering.light import Light, diffuse, find_normals, highlight, uneven_light
+from kerascnn.data.rendering.surfaces import (
     Random,
     fractal_noise,
     mix,
@@ -20,28 +19,29 @@ from kerascnn.data.scenes.surfaces import (
     random_pattern,
     turn_coordinates,
 )
+from kerascnn.data.scenes.layout import (
+    CLASSES,
+    IMAGE_SIZE,
+    NO_CLASS,
+    Thing,
+    annotate_things,
+    arrange_one,
+    arrange_things,
+)
 
 SPLITS = ("train", "validation", "test")
-MIDDLE_GRAY = 0.38  # what the root mean square of the light is exposed to; white is about 1
-FILM_GAMMA = 1.8  # below the screen's 2.2: a little more contrast than in nature, as every camera gives
+NONE_OF_12 = 2  # pictures without a thing of a class, where there is one at most
 
 
-@dataclass(frozen=True)
-class Light:
-    """A lamp at `direction` (x, y, z; unit length, z towards the camera), and light from all around."""
-
-    direction: np.ndarray
-    color: np.ndarray
-    ambient: np.ndarray
-
-
-def render_scene(seed: int, index: int, split: str = "train") -> dict[str, np.ndarray]:
+def render_scene(seed: int, index: int, split: str = "train", *, one: bool = False) -> dict[str, np.ndarray]:
     """Render one picture with its annotation; the same arguments always give the same answer.
 
     Args:
         seed: of the whole data set, at least 0.
         index: of the picture in its split, at least 0. Its label is `index % 10`.
         split: one of `SPLITS`.
+        one: whether there is one thing of a class or none, for localization, instead of several. Then the label is
+            `index % 12`, and -1, for none, where that is 10 or 11.
 
     Returns:
         A sample: `image` (160, 160, 3) uint8, `label` () int32, `boxes` (N, 4) float32, `class_ids` (N,) int32 and
@@ -55,9 +55,14 @@ def render_scene(seed: int, index: int, split: str = "train") -> dict[str, np.nd
         raise ValueError(f"split must be one of {SPLITS}. Received: split={split!r}.")
     if seed < 0 or index < 0:
         raise ValueError(f"seed and index must be at least 0. Received: seed={seed}, index={index}.")
-    rng = np.random.default_rng((seed, SPLITS.index(split), index))
-    label = index % len(CLASSES)
-    things, owners = arrange_things(rng, label)
+    key = (seed, SPLITS.index(split), index)
+    if one:
+        rng, label = np.random.default_rng((*key, 1)), index % (len(CLASSES) + NONE_OF_12)
+        label = label if label < len(CLASSES) else NO_CLASS
+        things, owners = arrange_one(rng, label)
+    else:
+        rng, label = np.random.default_rng(key), index % len(CLASSES)
+        things, owners = arrange_things(rng, label)
     return {"image": _photograph(rng, things), "label": np.int32(label), **annotate_things(things, owners)}
 
 
@@ -68,8 +73,8 @@ def _photograph(rng: Random, things: list[Thing]) -> np.ndarray:
     for thing in things:
         canvas *= 1 - _cast_shadow(rng, thing, light)[..., None]
         _paint(rng, canvas, thing, light)
-    canvas *= _uneven_light(rng)[..., None]
-    return _expose(rng, canvas)
+    canvas *= uneven_light(rng, (IMAGE_SIZE, IMAGE_SIZE))[..., None]
+    return expose(rng, canvas)
 
 
 def _random_light(rng: Random) -> Light:
@@ -81,18 +86,6 @@ def _random_light(rng: Random) -> Light:
     return Light(direction, rng.uniform(1.0, 1.4) * color, rng.uniform(0.12, 0.4) * color[::-1])
 
 
-def _find_normals(height: np.ndarray) -> np.ndarray:
-    down, right = np.gradient(height.astype(np.float32))
-    normals = np.stack([-right, -down, np.ones_like(down)], axis=-1)
-    return normals / np.linalg.norm(normals, axis=-1, keepdims=True)
-
-
-def _diffuse(normals: np.ndarray, light: Light) -> np.ndarray:
-    """Lambert's law, with a little more light from all around on what faces the camera: (H, W, 3)."""
-    facing = np.clip(normals @ light.direction, 0, None)
-    return light.color * facing[..., None] + light.ambient * (0.4 + 0.6 * normals[..., 2:])
-
-
 def _light_ground(rng: Random, light: Light) -> np.ndarray:
     """Render the ground alone, seen at a slant, often out of focus: (H, W, 3) float32."""
     y, x = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE].astype(np.float32)
@@ -100,7 +93,7 @@ def _light_ground(rng: Random, light: Light) -> np.ndarray:
     slanted = (x - IMAGE_SIZE / 2) * nearness, (y - IMAGE_SIZE / 2) * nearness
     x, y = turn_coordinates(slanted, rng.uniform(0, np.pi))
     ground = random_ground(rng, (x + rng.uniform(100, 300), y + rng.uniform(100, 300)))
-    lit = ground.albedo * _diffuse(_find_normals(ground.height), light)
+    lit = ground.albedo * diffuse(find_normals(ground.height), light)
     blur = rng.uniform(0.6, 2.0) if rng.uniform() < 0.5 else 0
     return ndimage.gaussian_filter(lit.astype(np.float32), (blur, blur, 0), truncate=2.5)
 
@@ -124,9 +117,9 @@ def _paint(rng: Random, canvas: np.ndarray, thing: Thing, light: Light) -> None:
     if window is None:
         return
     coverage, grooves = thing.coverage[window], thing.grooves[window]
-    normals = _find_normals(_inflate(rng, coverage, grooves))
+    normals = find_normals(_inflate(rng, coverage, grooves))
     albedo = _random_albedo(rng, coverage.shape) * (1 - 0.45 * grooves[..., None])
-    lit = albedo * _diffuse(normals, light) + _shine(rng, normals, light)
+    lit = albedo * diffuse(normals, light) + _shine(rng, normals, light)
     canvas[window] = mix(canvas[window], lit, coverage)
 
 
@@ -162,35 +155,6 @@ def _random_albedo(rng: Random, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _shine(rng: Random, normals: np.ndarray, light: Light) -> np.ndarray:
-    """Blinn and Phong's highlight, from none (chalk) to sharp (glaze): (H, W, 3)."""
-    halfway = light.direction + np.array([0, 0, 1], np.float32)  # between the lamp and the camera
-    halfway /= np.linalg.norm(halfway)
+    """Highlights from none (chalk) to sharp (glaze): (H, W, 3)."""
     sharpness, strength = rng.uniform(10, 70), rng.uniform(0, 0.8)
-    highlight = np.clip(normals @ halfway, 0, None) ** sharpness
-    return strength * highlight[..., None] * light.color
-
-
-def _uneven_light(rng: Random) -> np.ndarray:
-    """Darken the corners and one side; sometimes let the light fall through leaves: (H, W) factors."""
-    y, x = np.mgrid[:IMAGE_SIZE, :IMAGE_SIZE].astype(np.float32) / IMAGE_SIZE - 0.5
-    toward_lamp, _ = turn_coordinates((x, y), rng.uniform(0, 2 * np.pi))
-    side = 1 + rng.uniform(0, 0.7) * toward_lamp
-    corners = 1 - rng.uniform(0, 0.7) * (x**2 + y**2)
-    if rng.uniform() < 0.3:
-        leaves = fractal_noise(rng, x.shape, rng.uniform(30, 60))
-        corners *= 1 - rng.uniform(0.3, 0.6) * np.clip(0.5 + 2.5 * leaves, 0, 1)
-    return side * corners
-
-
-def _expose(rng: Random, canvas: np.ndarray) -> np.ndarray:
-    """Do what a camera does: blur, white balance, exposure, noise, tone curve: (H, W, 3) uint8."""
-    blur = rng.uniform(0.2, 0.9)
-    canvas = ndimage.gaussian_filter(canvas, (blur, blur, 0), truncate=2.5)
-    if rng.uniform() < 0.2:
-        canvas = ndimage.uniform_filter1d(canvas, int(rng.integers(3, 6)), axis=int(rng.integers(2)))  # a moved camera
-    exposure = rng.uniform(0.8, 1.25) * MIDDLE_GRAY / np.sqrt(np.mean(canvas**2))
-    canvas = canvas * (exposure * rng.uniform(0.92, 1.08, size=3)).astype(np.float32)
-    noise = rng.standard_normal(canvas.shape, dtype=np.float32) * np.sqrt(np.clip(canvas, 0, None) + 0.02)
-    canvas = canvas + rng.uniform(0.005, 0.035) * noise
-    shoulder = 1 - np.exp(-1.6 * np.clip(canvas, 0, None))  # highlights fade out softly, as on film
-    return (255 * shoulder ** (1 / FILM_GAMMA) + 0.5).astype(np.uint8)
+    return strength * highlight(normals, light, sharpness)[..., None] * light.color

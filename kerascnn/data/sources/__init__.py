@@ -1,34 +1,58 @@
-"""Where samples come from: class folders, any tfds name, the embedded data sets, IDX files."""
+"""Where samples come from: class folders, any tfds name, the embedded data sets, IDX files; VOC, COCO, YOLO and CSV."""
 
 import dataclasses
 import logging
 
+from kerascnn.data.sources.coco import coco
 from kerascnn.data.sources.folder import folder, pictures
 from kerascnn.data.sources.idx import FASHION_MNIST_CLASSES, idx
-from kerascnn.data.sources.source import Source, Split
-from kerascnn.data.sources.tfds import scenes_source, tfds_source
+from kerascnn.data.sources.source import Source, Split, describe_source
+from kerascnn.data.sources.table import csv_boxes
+from kerascnn.data.sources.tfds import faces_source, scenes_source, tfds_source
+from kerascnn.data.sources.voc import voc
+from kerascnn.data.sources.yolo import yolo
 
-__all__ = ["Source", "Split", "folder", "idx", "open_source", "pictures", "scenes_source", "tfds_source"]
+__all__ = [
+    "Source",
+    "Split",
+    "coco",
+    "csv_boxes",
+    "describe_source",
+    "faces_source",
+    "folder",
+    "idx",
+    "open_source",
+    "pictures",
+    "scenes_source",
+    "tfds_source",
+    "voc",
+    "yolo",
+]
 
 logger = logging.getLogger(__name__)
 
+BOXED = {"voc": voc, "coco": coco, "yolo": yolo, "csv": csv_boxes}
 
-def open_source(spec: str, *, seed: int = 0) -> Source:
+
+def open_source(spec: str, *, seed: int = 0, annotation: str = "label") -> Source:
     """Open a data set by the words that the scripts' `--data` takes.
 
     Args:
-        spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes` or `scenes/tiny`, the embedded data
-            set; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX files.
+        spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes`, `scenes/CONFIG`, `faces` or
+            `faces/CONFIG`, the embedded data sets; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX
+            files; and with boxes, `voc:FOLDER`, `coco:FOLDER`, `yolo:FOLDER` or `csv:FILE`.
         seed: decides which training pictures become the validation split of a data set that has none.
+        annotation: what the samples hold beside the picture, by its key: `label`, `boxes` or `landmarks`.
 
     Returns:
         The data set, named `spec`: `open_source(source.name, seed=seed)` opens it again.
 
     Raises:
-        ValueError: for data that cannot be trained on; see the function of each kind.
+        ValueError: for data that cannot be trained on, see the function of each kind; for an annotation that a kind of
+            data does not have.
         FileNotFoundError: for a folder that is not there.
     """
-    source = dataclasses.replace(_open(spec, seed), name=spec)
+    source = dataclasses.replace(_open(spec, seed, annotation), name=spec)
     duplicates = source.duplicates_across_splits()
     if duplicates:
         logger.warning(
@@ -39,14 +63,22 @@ def open_source(spec: str, *, seed: int = 0) -> Source:
     return source
 
 
-def _open(spec: str, seed: int) -> Source:
+def _open(spec: str, seed: int, annotation: str) -> Source:
     kind, _, rest = spec.partition(":")
     if kind == "tfds" and rest:
-        return tfds_source(rest, seed=seed)
+        return tfds_source(rest, annotation=annotation, seed=seed)
+    if spec.partition("/")[0] == "scenes":
+        return scenes_source(spec.partition("/")[2] or "full", annotation=annotation)
+    if kind in BOXED and rest:
+        if annotation != "boxes":
+            raise ValueError(f"{spec} has boxes, and a {annotation} of each picture is needed: give class folders.")
+        return BOXED[kind](rest, seed=seed)
+    if spec.partition("/")[0] == "faces" and annotation == "landmarks":
+        return faces_source(spec.partition("/")[2] or "full")
+    if annotation != "label":
+        raise ValueError(f"{spec} has labels, and {annotation} are needed.")
     if kind == "fashion_mnist" and rest:
         return idx(rest, FASHION_MNIST_CLASSES, seed=seed)
     if kind == "idx" and rest:
         return idx(rest, seed=seed)
-    if spec.partition("/")[0] == "scenes":
-        return scenes_source(spec.partition("/")[2] or "full")
     return folder(spec, seed=seed)

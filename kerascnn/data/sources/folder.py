@@ -1,13 +1,13 @@
 """Class folders: `photos/ants/1.jpg`, or `photos/train/ants/1.jpg` beside `photos/val/` and `photos/test/`."""
 
 import logging
-import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import tensorflow as tf
+import numpy as np
 
 from kerascnn.data.checks import MAX_PIXELS, SetAside, UnusableError, check_files
+from kerascnn.data.sources.files import SPLIT_FOLDERS, list_files, relative_name, split_of_paths
 from kerascnn.data.sources.source import Source, Split, check_classes, split_by_class
 
 logger = logging.getLogger(__name__)
@@ -15,11 +15,6 @@ logger = logging.getLogger(__name__)
 OUTSIDE = "not in a class folder, or in a hidden one"
 HIDDEN = (".", "__MACOSX", "@eaDir")  # system folders: what Macs put into archives, and NAS beside photos
 UNKNOWN = -1  # the label of a picture to predict on
-SPLIT_FOLDERS = {
-    "train": ("train", "training"),
-    "validation": ("val", "valid", "validation"),
-    "test": ("test", "testing"),
-}
 
 
 def folder(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> Source:
@@ -50,10 +45,12 @@ def folder(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> 
     index = {name: label for label, name in enumerate(classes)}
 
     used: dict[str, Split] = {}
-    set_aside = [SetAside(_name(each, root), OUTSIDE) for each in _outside(root, split_roots)]
+    set_aside = [SetAside(relative_name(each, root), OUTSIDE) for each in _outside(root, split_roots)]
     for name, split_root in split_roots.items():
-        by_class = [(each, _class_of(each, split_root)) for each in _list_files(split_root)]
-        set_aside += [SetAside(_name(each, root), OUTSIDE) for each, class_name in by_class if class_name not in index]
+        by_class = [(each, _class_of(each, split_root)) for each in list_files(split_root)]
+        set_aside += [
+            SetAside(relative_name(each, root), OUTSIDE) for each, class_name in by_class if class_name not in index
+        ]
         labelled = [(each, index[class_name]) for each, class_name in by_class if class_name in index]
         used[name], left_out = _check(root, labelled, max_pixels)
         set_aside += left_out
@@ -129,42 +126,18 @@ def _outside(root: Path, split_roots: dict[str, Path]) -> list[Path]:
     return sorted(each for each in root.iterdir() if each not in split_roots.values())
 
 
-def _list_files(root: Path) -> list[Path]:
-    """List everything below a folder that is not a folder, links followed, in a stable order."""
-    return sorted(_walk(root, frozenset()))
-
-
-def _walk(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
-    if (real := folder.resolve()) in above:  # a link to a folder that contains it, which would never end
-        return
-    for each in folder.iterdir():
-        if each.is_dir() and os.access(each, os.R_OK | os.X_OK):
-            yield from _walk(each, above | {real})
-        else:
-            yield each
-
-
 def _class_of(path: Path, split_root: Path) -> str:
     folders = path.relative_to(split_root).parts[:-1]
     return folders[0] if folders and not any(each.startswith(HIDDEN) for each in folders) else ""
 
 
-def _name(path: Path, root: Path) -> str:
-    relative = path.relative_to(root) if root != Path() else path
-    return os.fsencode(relative).decode("utf-8", "backslashreplace")
-
-
 def _check(root: Path, labelled: list[tuple[Path, int]], max_pixels: int) -> tuple[Split, list[SetAside]]:
-    paths, plain, labels, digests, set_aside = [], [], [], [], []
+    paths, labels, usable, set_aside = [], [], [], []
     for (path, label), found in zip(labelled, check_files([path for path, _ in labelled], max_pixels), strict=True):
         if isinstance(found, UnusableError):
-            set_aside.append(SetAside(_name(path, root), str(found)))
+            set_aside.append(SetAside(relative_name(path, root), str(found)))
             continue
         paths.append(path)
-        plain.append(found.plain)
         labels.append(label)
-        digests.append(found.digest)
-    names = [_name(path, root) for path in paths]
-    path_table = tf.constant([os.fsencode(path.absolute()) for path in paths], tf.string)
-    split = Split.of_files(names, labels, digests, plain, lambda index: tf.io.read_file(path_table[index]))
-    return split, set_aside
+        usable.append(found)
+    return split_of_paths(paths, root, {"label": np.array(labels, np.int32)}, usable), set_aside

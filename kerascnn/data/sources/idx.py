@@ -82,7 +82,7 @@ def _read_split(folder: Path, images_file: str, labels_file: str) -> Split:
     image_table, label_table = tf.constant(images), tf.constant(labels, tf.int32)
     return Split(
         names=[str(number) for number in range(len(labels))],
-        labels=labels.astype(np.int32),
+        annotations={"label": labels.astype(np.int32)},
         digests=[hashlib.sha256(image.tobytes()).hexdigest() for image in images],
         read=lambda index: {
             "image": tf.image.grayscale_to_rgb(image_table[index][:, :, tf.newaxis]),

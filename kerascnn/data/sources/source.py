@@ -10,24 +10,26 @@ import tensorflow as tf
 
 from kerascnn.data.checks import SetAside
 from kerascnn.data.decode import Encoded, decode_picture
+from kerascnn.data.sources.annotations import Annotations, annotation_texts, make_lookup, select_annotations
 
 VALIDATION_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Split:
-    """A list of labelled samples.
+    """A list of annotated samples.
 
     Attributes:
         names: what each picture is called: its path in the data set, or its number.
-        labels: (N,) int32, the class of each.
+        annotations: what each sample holds beside its picture, by the keys of `kerascnn.data.sample`: `label` (N,)
+            int32, or `boxes`, N arrays (n, 4), and so on.
         digests: SHA-256 of each picture as it is stored, in hexadecimal.
         read: from an index, (), int64, to the sample; it runs in a `tf.data` graph.
         fetch: the same, but the image is an `Encoded` picture; None where the pictures lie in memory.
     """
 
     names: Sequence[str]
-    labels: np.ndarray
+    annotations: Annotations
     digests: Sequence[str]
     read: Callable[[tf.Tensor], dict[str, tf.Tensor]] = field(repr=False)
     fetch: Callable[[tf.Tensor], dict[str, tf.Tensor | Encoded]] | None = field(default=None, repr=False)
@@ -36,7 +38,7 @@ class Split:
     def of_files(
         cls,
         names: Sequence[str],
-        labels: Sequence[int],
+        annotations: Annotations,
         digests: Sequence[str],
         plain: Sequence[bool],
         load: Callable[[tf.Tensor], tf.Tensor],
@@ -45,23 +47,34 @@ class Split:
 
         Args:
             names: see above.
-            labels: see above.
+            annotations: see above.
             digests: see above.
             plain: what `kerascnn.data.decode.is_plain` said of each.
             load: from an index to the bytes of the file, in a graph.
         """
-        plain_table, label_table = tf.constant(plain, tf.bool), tf.constant(labels, tf.int32)
+        plain_table, look_up = tf.constant(plain, tf.bool), make_lookup(annotations)
 
         def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
-            return {"image": decode_picture(load(index), plain_table[index]), "label": label_table[index]}
+            return {"image": decode_picture(load(index), plain_table[index])} | look_up(index)
 
         def fetch(index: tf.Tensor) -> dict[str, tf.Tensor | Encoded]:
-            return {"image": Encoded(load(index), plain_table[index]), "label": label_table[index]}
+            return {"image": Encoded(load(index), plain_table[index])} | look_up(index)
 
-        return cls(names, np.array(labels, np.int32), digests, read, fetch)
+        return cls(names, annotations, digests, read, fetch)
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.names)
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Class of each picture, (N,) int32.
+
+        Raises:
+            ValueError: if the pictures have no label.
+        """
+        if "label" not in self.annotations:
+            raise ValueError(f"These pictures have no label. They have {', '.join(self.annotations) or 'nothing'}.")
+        return np.asarray(self.annotations["label"])
 
     def picture(self, index: int) -> np.ndarray:
         """Read one picture as it is stored: (H, W, 3) uint8."""
@@ -72,15 +85,22 @@ class Split:
         positions = tf.constant(indices, tf.int64)
         return Split(
             names=[self.names[index] for index in indices],
-            labels=self.labels[indices],
+            annotations=select_annotations(self.annotations, indices),
             digests=[self.digests[index] for index in indices],
             read=lambda index: self.read(positions[index]),
             fetch=self.fetch and (lambda index: self.fetch(positions[index])),
         )
 
     def count(self, num_classes: int) -> np.ndarray:
-        """Count the samples of each class: (num_classes,) int64."""
-        return np.bincount(self.labels, minlength=num_classes)
+        """Count each class: pictures by their label, else boxes, else the pictures in which a landmark is seen.
+
+        Returns:
+            (num_classes,) int64.
+        """
+        if "visibility" in self.annotations and "boxes" not in self.annotations:
+            return np.sum(np.reshape(self.annotations["visibility"], (-1, num_classes)), axis=0, dtype=np.int64)
+        found = self.labels if "label" in self.annotations else np.concatenate([[], *self.annotations["class_ids"]])
+        return np.bincount(found[found >= 0].astype(np.int64), minlength=num_classes)
 
     def class_weights(self) -> dict[int, float]:
         """Weigh the classes so that each counts the same in the loss, as `class_weight` of `model.fit` takes it.
@@ -122,11 +142,12 @@ class Source:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the classes and the content, label and split of every sample; names do not count."""
+        """SHA-256 over the classes and the content, annotation and split of every sample; names do not count."""
         digest = hashlib.sha256("\n".join(self.classes).encode())
         for name, split in self.splits.items():
-            for content, label in sorted(zip(split.digests, split.labels.tolist(), strict=True)):
-                digest.update(f"\n{name} {label} {content}".encode())
+            texts = annotation_texts(split.annotations, len(split))
+            for content, annotation in sorted(zip(split.digests, texts, strict=True)):
+                digest.update(f"\n{name} {annotation} {content}".encode())
         return f"sha256:{digest.hexdigest()}"
 
     def duplicates_across_splits(self) -> list[tuple[str, str]]:
@@ -188,6 +209,27 @@ def split_by_class(
         valid.append(members[:held_out])
         train.append(members[held_out:])
     return np.sort(np.concatenate(train)), np.sort(np.concatenate(valid))
+
+
+def split_at_random(count: int, seed: int, share: float = VALIDATION_SHARE) -> tuple[np.ndarray, np.ndarray]:
+    """Divide samples into training and validation by chance.
+
+    Args:
+        count: of the samples.
+        seed: decides which samples go where.
+        share: of them that goes to validation; at least one sample stays on either side.
+
+    Returns:
+        Two (n,) int64 arrays of indices in ascending order, for training and validation.
+
+    Raises:
+        ValueError: for fewer than two samples.
+    """
+    if count < 2:
+        raise ValueError(f"At least 2 pictures are needed to divide them into training and validation. Found {count}.")
+    order = np.random.default_rng(seed).permutation(count)
+    held_out = min(count - 1, max(1, round(share * count)))
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
 def check_classes(name: str, classes: Sequence[str], splits: Mapping[str, Split]) -> None:

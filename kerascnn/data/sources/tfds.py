@@ -1,52 +1,89 @@
-"""Any data set of TensorFlow Datasets that has an image and a label, and the embedded one."""
+"""Any data set of TensorFlow Datasets with an image and a label, boxes or landmarks, and the embedded ones."""
 
+import dataclasses
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
 from kerascnn.data.checks import SetAside, UnusableError, check_picture
+from kerascnn.data.decode import open_picture
+from kerascnn.data.faces import LANDMARKS, Faces
 from kerascnn.data.scenes import Scenes
-from kerascnn.data.sources.source import Source, Split, check_classes, split_by_class
+from kerascnn.data.sources.annotations import collect_annotations
+from kerascnn.data.sources.source import Source, Split, check_classes, split_at_random, split_by_class
+
+Example = Mapping[str, Any]
+# From an example to its annotation, by the keys of a sample.
+Annotate = Callable[[Example], dict[str, np.ndarray]]
+BOXES = ("boxes", "class_ids")
 
 
-def tfds_source(name: str, *, seed: int = 0, data_dir: str | None = None) -> Source:
+def tfds_source(name: str, *, annotation: str = "label", seed: int = 0, data_dir: str | None = None) -> Source:
     """Read a data set of TensorFlow Datasets, downloading and preparing it where that was not done yet.
 
     The encoded pictures are held in memory, so this is for data sets of up to a few gigabytes.
 
     Args:
         name: as `tfds.load` takes it: `oxford_flowers102`, `imagenette/320px`.
+        annotation: `label`; `boxes`, which come from the feature `objects` that data sets for detection have; or
+            `landmarks`, from the feature of that name, with pairs `nose_x`, `nose_y`, as in `celeb_a`.
         seed: decides which fifth of the training pictures is the validation split, where there is none.
         data_dir: where tfds keeps its data; by default where it always does.
 
     Raises:
-        ValueError: if there is no such data set, or it has no train split, no image or no class label.
+        ValueError: if there is no such data set, or it has no train split, no image or no such annotation.
     """
     try:
         builder = tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
         raise ValueError(f"There is no data set {name} in TensorFlow Datasets {tfds.__version__}.") from error
-    return _read(builder, f"tfds:{name}", seed)
+    return _read(builder, f"tfds:{name}", annotation, seed)
 
 
-def scenes_source(config: str = "full", *, data_dir: str | None = None) -> Source:
+def scenes_source(config: str = "full", *, annotation: str = "label", data_dir: str | None = None) -> Source:
     """Read the embedded data set, rendering it where that was not done yet; it needs no network.
 
     Args:
-        config: `full` (1,000 pictures for training, 400 each for validation and test) or `tiny` (80, 40, 40).
+        config: `full` (1,000 pictures for training, 400 each for validation and test), `tiny` (80, 40, 40), and for
+            localization, with one thing of a class or none in a picture, `one` (1,800, 480, 480) or `one_tiny`.
+        annotation: `label` or `boxes`.
         data_dir: where tfds keeps its data; by default where it always does.
+
+    Raises:
+        ValueError: for an unknown config, or another annotation.
+    """
+    if config not in Scenes.builder_configs:
+        raise ValueError(f"scenes comes as {', '.join(Scenes.builder_configs)}. Received: {config!r}.")
+    return _read(Scenes(config=config, data_dir=data_dir), f"scenes/{config}", annotation, seed=0)
+
+
+def faces_source(config: str = "full", *, data_dir: str | None = None) -> Source:
+    """Read the embedded portraits with their landmarks, rendering them where that was not done yet, without a network.
+
+    Args:
+        config: `full` (1,800 pictures of 150 people for training, 360 of 30 others each for validation and test) or
+            `tiny` (60, 30, 30).
+        data_dir: where tfds keeps its data; by default where it always does.
+
+    Returns:
+        The data set; its classes are the names of the landmarks.
 
     Raises:
         ValueError: for an unknown config.
     """
-    if config not in Scenes.builder_configs:
-        raise ValueError(f"scenes comes as {', '.join(Scenes.builder_configs)}. Received: {config!r}.")
-    return _read(Scenes(config=config, data_dir=data_dir), f"scenes/{config}", seed=0)
+    if config not in Faces.builder_configs:
+        raise ValueError(f"faces comes as {', '.join(Faces.builder_configs)}. Received: {config!r}.")
+    source = _read(Faces(config=config, data_dir=data_dir), f"faces/{config}", "landmarks", seed=0)
+    return dataclasses.replace(source, classes=LANDMARKS)
 
 
-def _read(builder: tfds.core.DatasetBuilder, name: str, seed: int) -> Source:
-    features = builder.info.features
-    if not {"image", "label"} <= set(features) or not isinstance(features["label"], tfds.features.ClassLabel):
-        raise ValueError(f"{name} must have an image and a class label. It has {', '.join(features)}.")
+def _read(builder: tfds.core.DatasetBuilder, name: str, annotation: str, seed: int) -> Source:
+    if "image" not in builder.info.features:
+        raise ValueError(f"{name} must have an image. It has {', '.join(builder.info.features)}.")
+    classes, features, keys, annotate = _find_annotation(name, dict(builder.info.features), annotation)
     builder.download_and_prepare()
     if "train" not in builder.info.splits:
         raise ValueError(f"{name} must have a train split. It has {', '.join(builder.info.splits)}.")
@@ -54,21 +91,79 @@ def _read(builder: tfds.core.DatasetBuilder, name: str, seed: int) -> Source:
     splits, set_aside = {}, []
     for split in ("train", "validation", "test"):
         if split in builder.info.splits:
-            splits[split], left_out = _read_split(builder, split)
+            splits[split], left_out = _read_split(builder, split, features, keys, annotate)
             set_aside += left_out
-    if "test" in splits and (splits["test"].labels < 0).any():
-        del splits["test"]  # some data sets keep the labels of their test split to themselves
-    classes = tuple(features["label"].names)
-    check_classes(name, classes, splits)
+    if annotation == "label":
+        if "test" in splits and (splits["test"].labels < 0).any():
+            del splits["test"]  # some data sets keep the labels of their test split to themselves
+        check_classes(name, classes, splits)
     if "validation" not in splits:
-        train, valid = split_by_class(splits["train"].labels, classes, seed)
-        splits |= {"train": splits["train"].select(train), "validation": splits["train"].select(valid)}
+        whole = splits["train"]
+        if annotation == "label":
+            train, valid = split_by_class(whole.labels, classes, seed)
+        else:
+            train, valid = split_at_random(len(whole), seed)
+        splits |= {"train": whole.select(train), "validation": whole.select(valid)}
     return Source(name, classes, splits["train"], splits["validation"], splits.get("test"), tuple(set_aside))
 
 
-def _read_split(builder: tfds.core.DatasetBuilder, split: str) -> tuple[Split, list[SetAside]]:
-    dataset = builder.as_dataset(split=split, shuffle_files=False, decoders={"image": tfds.decode.SkipDecoding()})
-    encoded, plain, labels, digests, names, set_aside = [], [], [], [], [], []
+def _find_annotation(
+    name: str, features: dict[str, tfds.features.FeatureConnector], annotation: str
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], Annotate]:
+    """Give the names of the classes, the features to read, the keys of the annotation, and what makes it."""
+    if annotation == "label" and isinstance(features.get("label"), tfds.features.ClassLabel):
+        return (
+            tuple(features["label"].names),
+            ("label",),
+            ("label",),
+            lambda example: {"label": np.int32(example["label"])},
+        )
+    if annotation == "boxes" and set(BOXES) <= set(features):
+        return tuple(features["label"].names), BOXES, BOXES, lambda example: {key: example[key] for key in BOXES}
+    objects = dict(getattr(features.get("objects"), "feature", {}))  # of a sequence
+    if annotation == "boxes" and {"bbox", "label"} <= set(objects):
+        return tuple(objects["label"].names), ("objects",), BOXES, _boxes_of_objects
+    if annotation == "landmarks" and "landmarks" in features:
+        return _find_landmarks(features)
+    wanted = "a class label" if annotation == "label" else annotation
+    raise ValueError(f"{name} must have {wanted}. It has {', '.join(features)}.")
+
+
+def _find_landmarks(
+    features: dict[str, tfds.features.FeatureConnector],
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], Annotate]:
+    """Do the same for landmarks: rows of x and y, perhaps with a visibility, or numbers by name, as in `celeb_a`."""
+    landmarks = features["landmarks"]
+    if isinstance(landmarks, tfds.features.FeaturesDict):
+        names = tuple(key.removesuffix("_x") for key in landmarks if key.endswith("_x"))
+
+        def from_names(example: Example) -> dict[str, np.ndarray]:
+            found = example["landmarks"]
+            return {"landmarks": np.float32([[found[f"{name}_x"], found[f"{name}_y"]] for name in names])}
+
+        return names, ("landmarks",), ("landmarks",), from_names
+    keys = ("landmarks", "visibility") if "visibility" in features else ("landmarks",)
+    names = tuple(str(number) for number in range(landmarks.shape[0]))
+    return names, keys, keys, lambda example: {key: example[key] for key in keys}
+
+
+def _boxes_of_objects(example: Example) -> dict[str, np.ndarray]:
+    """Turn tfds' boxes, y1, x1, y2, x2 relative to the picture, into pixels."""
+    width, height = open_picture(example["image"]).size
+    y1, x1, y2, x2 = np.reshape(example["objects"]["bbox"], (-1, 4)).T
+    boxes = np.stack([x1 * width, y1 * height, x2 * width, y2 * height], axis=-1)
+    return {"boxes": boxes.astype(np.float32), "class_ids": np.asarray(example["objects"]["label"], np.int32)}
+
+
+def _read_split(
+    builder: tfds.core.DatasetBuilder, split: str, features: tuple[str, ...], keys: tuple[str, ...], annotate: Annotate
+) -> tuple[Split, list[SetAside]]:
+    """Read the examples of a split, their pictures still encoded; features that are not asked for are not decoded."""
+    decoders = tfds.decode.PartialDecoding(
+        dict.fromkeys(("image", *features), True), decoders={"image": tfds.decode.SkipDecoding()}
+    )
+    dataset = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders)
+    encoded, plain, annotations, digests, names, set_aside = [], [], [], [], [], []
     for number, example in enumerate(dataset.as_numpy_iterator()):
         try:
             checked = check_picture(example["image"])
@@ -77,8 +172,9 @@ def _read_split(builder: tfds.core.DatasetBuilder, split: str) -> tuple[Split, l
             continue
         encoded.append(example["image"])
         plain.append(checked.plain)
-        labels.append(example["label"])
+        annotations.append(annotate(example))
         digests.append(checked.digest)
         names.append(f"{split}/{number}")
     data_table = tf.constant(encoded, tf.string)
-    return Split.of_files(names, labels, digests, plain, lambda index: data_table[index]), set_aside
+    columns = collect_annotations(annotations, keys)
+    return Split.of_files(names, columns, digests, plain, lambda index: data_table[index]), set_aside

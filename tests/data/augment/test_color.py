@@ -38,7 +38,7 @@ def split_of(*images):
     def read(index):
         return {"image": pictures[index].to_tensor(shape=(None, None, 3))}
 
-    return Split([""] * len(images), np.zeros(len(images), np.int32), [""] * len(images), read)
+    return Split([""] * len(images), {}, [""] * len(images), read)
 
 
 def test_color_shift_by_hand():

@@ -25,7 +25,8 @@ def split_of(contents, labels, names=None):
         return {"image": tf.constant(list(contents))[index], "label": tf.constant(labels)[index]}
 
     digests = [hashlib.sha256(content.encode()).hexdigest() for content in contents]
-    return Split(names or [f"{content}.png" for content in contents], np.array(labels, np.int32), digests, read)
+    annotations = {"label": np.array(labels, np.int32)}
+    return Split(names or [f"{content}.png" for content in contents], annotations, digests, read)
 
 
 def source_of(train=("abcd", [0, 0, 1, 1]), valid=("ef", [0, 1]), test=None, classes=CLASSES, name="photos"):

@@ -10,6 +10,7 @@ import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
 
 from kerascnn.data import open_source, scenes_source, tfds_source
+from kerascnn.data.sample import check_sample
 from kerascnn.data.scenes import CLASSES, render_scene
 
 
@@ -47,6 +48,22 @@ class Toy(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, labels):
         for number, label in enumerate(labels):
             yield number, {"image": np.full((2, 2, 3), number, np.uint8), "label": label}
+
+
+class ToyObjects(Toy):
+    """Boxes as tfds' data sets for detection have them: y1, x1, y2, x2, relative to a picture of 20 x 10 pixels."""
+
+    SPLITS = {"train": [[], [(0.1, 0.5, 0.5, 1.0)], [(0.0, 0.0, 1.0, 1.0), (0.2, 0.25, 0.4, 0.75)]] * 4}  # noqa: RUF012
+
+    def _info(self):
+        one = {"bbox": tfds.features.BBoxFeature(), "label": self.LABEL}
+        features = {"image": tfds.features.Image(shape=(None, None, 3)), "objects": tfds.features.Sequence(one)}
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _generate_examples(self, pictures):
+        for number, boxes in enumerate(pictures):
+            objects = [{"bbox": tfds.features.BBox(*box), "label": place % 2} for place, box in enumerate(boxes)]
+            yield number, {"image": np.full((10, 20, 3), number, np.uint8), "objects": objects}
 
 
 class ToyTrainOnly(Toy):
@@ -149,7 +166,7 @@ def test_a_test_split_without_labels_is_left_out(toy):
 
 
 def test_a_data_set_without_class_labels_is_refused(toy):
-    with pytest.raises(ValueError, match=r"must have an image and a class label. It has image, label"):
+    with pytest.raises(ValueError, match=r"must have a class label. It has image, label"):
         toy(ToyWithoutLabel)
 
 
@@ -186,3 +203,45 @@ def test_a_bad_picture_is_set_aside_with_its_place(toy, encode, monkeypatch):
     assert len(source.train) == 7
     assert len(source.set_aside) == 1
     assert source.set_aside[0].path.startswith("train/") and source.set_aside[0].reason.startswith("damaged")
+
+
+def test_boxes_of_a_data_set_for_detection_are_in_pixels(toy):
+    source = toy(ToyObjects, annotation="boxes")
+    by_number = {}
+    for split in source.splits.values():
+        for index in range(len(split)):
+            sample = split.read(tf.constant(index, tf.int64))
+            check_sample(sample)
+            by_number[int(sample["image"][0, 0, 0])] = (
+                sample["boxes"].numpy().tolist(),
+                sample["class_ids"].numpy().tolist(),
+            )
+    assert len(by_number) == 12 and len(source.valid) == 2
+    assert by_number[0] == by_number[3] == ([], [])
+    assert by_number[1] == ([[10, 1, 20, 5]], [0])
+    assert by_number[2] == ([[0, 0, 20, 10], [5, 2, 15, 4]], [0, 1])
+    assert source.train.count(2).sum() + source.valid.count(2).sum() == 12
+
+
+def test_the_embedded_data_set_has_boxes_too(data_dir):
+    source = scenes_source("one_tiny", annotation="boxes", data_dir=data_dir)
+    assert source.classes == CLASSES
+    counts = np.array([len(boxes) for boxes in source.train.annotations["boxes"]])
+    assert set(counts) == {0, 1} and np.sum(counts == 0) == 84 / 6
+    samples = [source.valid.read(tf.constant(index, tf.int64)) for index in range(36)]
+    rendered = [render_scene(0, index, "validation", one=True) for index in range(36)]
+    for sample in samples:
+        check_sample(sample)
+        assert sample.keys() == {"image", "boxes", "class_ids"}
+    found, expected = (
+        sorted((np.asarray(each["boxes"]).tolist(), np.asarray(each["class_ids"]).tolist()) for each in some)
+        for some in (samples, rendered)  # tfds has an order of its own
+    )
+    assert found == expected
+
+
+def test_boxes_of_a_data_set_without_are_refused(toy):
+    with pytest.raises(ValueError, match=r"must have boxes\. It has image, label"):
+        toy(ToyTrainOnly, annotation="boxes")
+    with pytest.raises(ValueError, match="has labels, and boxes are needed"):
+        open_source("photos", annotation="boxes")

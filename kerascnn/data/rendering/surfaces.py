@@ -1,4 +1,4 @@
-"""What the things and the ground of the data set `scenes` are made of: colours, patterns and relief, before any light.
+"""What rendered things and grounds are made of: colours, patterns and relief, before any light.
 
 Colours are linear light in 0..1 (not sRGB), pictures are float32. Nothing here knows a class: colour and texture tell
 nothing about the label.

@@ -1,0 +1,70 @@
+"""Train a network that finds landmarks, such as the corners of the eyes, and export it for phones.
+
+    python pipelines/train_landmarks.py --data faces --weights stanford_dogs --output saved_models/faces
+
+The names of the landmarks say which are exchanged in a mirrored picture: `left_eye` and `right_eye`.
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from console import run_script
+from fine_tuning import TransferConfig
+from training import make_small, train
+
+from kerascnn.architectures import check_options
+from kerascnn.data import Source
+from kerascnn.tasks import LandmarksTask, landmarks
+
+
+@dataclass(frozen=True)
+class Config(TransferConfig):
+    """Train a network that finds landmarks, and export it for phones."""
+
+    data: str = "faces"
+    """What to train on, with landmarks: faces (embedded), or tfds:celeb_a and the like."""
+    architecture: str = "mobilenet_v2"
+    """Which body."""
+    image_size: tuple[int, int] = (112, 112)
+    """Height and width of the network's input in pixels: larger sees more detail and costs its square."""
+    augment: str = "faces"
+    """How pictures change at random in training: none, light, faces and others; see preview.py."""
+    dropout: float | None = 0.0
+    """Share of the features that is dropped in training: places suffer from it."""
+    head_epochs: int = 2
+    """Epochs in which only the head trains: on frozen features it finds places but roughly."""
+    fine_tune_epochs: int = 25
+    """Epochs in which more of the network trains."""
+    fine_tune_learning_rate: float = 1e-3
+    """Higher than a classifier's: features of what it is have to become features of where it is."""
+    form: Literal["wing", "l2"] = "wing"
+    """The loss of the places: the wing loss, or squared errors, as the course's notes have it."""
+
+
+def main(config: Config) -> int:
+    """Train. Returns the exit status: 1 if an exported file missed its budget."""
+    config = _smoke(config) if config.smoke else config
+    check_options(config.architecture, config.options)
+
+    def make_task(source: Source) -> LandmarksTask:
+        return landmarks(
+            config.architecture,
+            source.classes,
+            image_size=config.image_size,
+            weights=config.start,
+            loss_options={"form": config.form},
+            dropout=config.dropout or 0.0,
+            **config.options,
+        )
+
+    return train(config, make_task, config.stages(), annotation=LandmarksTask.annotation, weights=config.start)
+
+
+def _smoke(config: Config) -> Config:
+    small = {"weights": "none", "image_size": (64, 64), "head_epochs": 1, "fine_tune_epochs": 1}
+    return make_small(config, "smoke_landmarks", data="faces/tiny", **small)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main, Config, __doc__))

@@ -1,0 +1,69 @@
+"""Train a network that finds the one object of a picture, or says that there is none, and export it for phones.
+
+    python pipelines/train_localizer.py --data scenes/one --weights stanford_dogs --output saved_models/toys
+
+Of several objects in a picture, the largest is the one to find.
+"""
+
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from console import run_script
+from fine_tuning import TransferConfig
+from training import make_small, train
+
+from kerascnn.architectures import check_options
+from kerascnn.data import Source
+from kerascnn.tasks import LocalizationTask, localization
+
+
+@dataclass(frozen=True)
+class Config(TransferConfig):
+    """Train a network that finds the one object of a picture, and export it for phones."""
+
+    data: str = "scenes/one"
+    """What to train on, with boxes: voc:FOLDER, coco:FOLDER, yolo:FOLDER, csv:FILE, tfds:NAME, or scenes/one
+    (embedded)."""
+    architecture: str = "mobilenet_v2"
+    """Which body."""
+    image_size: tuple[int, int] = (160, 160)
+    """Height and width of the network's input in pixels: larger sees more detail and costs its square."""
+    head_epochs: int = 3
+    """Epochs in which only the head trains: on frozen features it finds boxes but roughly."""
+    fine_tune_epochs: int = 12
+    """Epochs in which more of the network trains."""
+    fine_tune_learning_rate: float = 3e-4
+    """Higher than a classifier's: features of what it is have to become features of where it is."""
+    form: Literal["log", "squared"] = "log"
+    """The loss: logarithmic for presence and classes, or squared errors throughout, as the course's notes write it."""
+    box_weight: float = 10.0
+    """Of the box in the loss. Errors are shares of the picture, whose squares are small."""
+
+
+def main(config: Config) -> int:
+    """Train. Returns the exit status: 1 if an exported file missed its budget."""
+    config = _smoke(config) if config.smoke else config
+    check_options(config.architecture, config.options)
+
+    def make_task(source: Source) -> LocalizationTask:
+        return localization(
+            config.architecture,
+            source.classes,
+            image_size=config.image_size,
+            weights=config.start,
+            loss_options={"form": config.form, "box_weight": config.box_weight},
+            dropout=config.dropout or 0.0,
+            **config.options,
+        )
+
+    return train(config, make_task, config.stages(), annotation=LocalizationTask.annotation, weights=config.start)
+
+
+def _smoke(config: Config) -> Config:
+    small = {"weights": "none", "image_size": (64, 64), "head_epochs": 1, "fine_tune_epochs": 1}
+    return make_small(config, "smoke_localizer", data="scenes/one_tiny", **small)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main, Config, __doc__))

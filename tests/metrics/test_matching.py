@@ -1,0 +1,75 @@
+"""Truth and detections brought together, by hand and against plain loops."""
+
+import numpy as np
+import pytest
+
+from kerascnn.metrics.matching import match_greedily, pair_pictures, pairwise_iou
+from tests.metrics.naive_detection import compute_iou
+
+TRUTH = np.float32([[0, 0, 0, 0, -1], [1, 2, 3, 4, 1]])
+FOUND = np.float32([[0, 0, 1, 1, 0.2, 0], [0, 0, 2, 2, 0.9, 1], [9, 9, 0, 0, 0.9, -1], [0, 0, 3, 3, 0.9, 0]])
+
+
+def test_padding_goes_and_the_surest_comes_first():
+    (picture,) = pair_pictures([TRUTH], [FOUND], 2)
+    np.testing.assert_array_equal(picture.truth, TRUTH[[1]])
+    np.testing.assert_array_equal(picture.detections, FOUND[[1, 3, 0]].astype(float))
+    assert (picture.truth_rows.tolist(), picture.detection_rows.tolist()) == ([1], [1, 3, 0])
+
+
+def test_a_class_is_taken_out():
+    truth, found = pair_pictures([TRUTH], [FOUND], 2)[0].of_class(0)
+    assert truth.shape == (0, 5)
+    np.testing.assert_array_equal(found, FOUND[[3, 0]].astype(float))
+
+
+def test_iou_by_hand():
+    boxes, others = np.float64([[0, 0, 2, 2], [5, 5, 5, 5]]), np.float64([[1, 1, 3, 3], [0, 0, 2, 1], [2, 0, 4, 2]])
+    np.testing.assert_allclose(pairwise_iou(boxes, others), [[1 / 7, 1 / 2, 0], [0, 0, 0]])
+    assert pairwise_iou(boxes[1:], boxes[1:]) == [[0]]  # of two points in the same place
+
+
+@pytest.mark.parametrize(("m", "n"), [(0, 0), (0, 3), (3, 0), (1, 1), (7, 5)])
+def test_iou_is_that_of_plain_loops(m, n):
+    rng = np.random.default_rng(0)
+    corners = [rng.uniform(0, 20, (number, 2)) for number in (m, n)]
+    boxes, others = (np.hstack([each, each + rng.uniform(0, 20, each.shape)]) for each in corners)
+    expected = np.array([[compute_iou(box, other) for other in others] for box in boxes]).reshape(m, n)
+    np.testing.assert_allclose(pairwise_iou(boxes, others), expected)
+
+
+def test_each_object_is_found_once_by_the_surest():
+    ious = np.array([[0.9, 0.6], [0.95, 0.7], [0.8, 0.75], [0.3, 0.2]])
+    before = ious.copy()
+    assert match_greedily(ious, 0.5).tolist() == [0, 1, -1, -1]
+    assert match_greedily(ious, 0.8).tolist() == [0, -1, -1, -1]
+    np.testing.assert_array_equal(ious, before)
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (0, 2), (2, 0)])
+def test_nothing_matches_nothing(shape):
+    np.testing.assert_array_equal(match_greedily(np.zeros(shape), 0.5), np.full(shape[0], -1))
+
+
+@pytest.mark.parametrize(
+    ("targets", "detections", "message"),
+    [
+        ([], [], "not be empty"),
+        ([TRUTH], [FOUND, FOUND], "1 and 2 arrays"),
+        ([TRUTH[:, :4]], [FOUND], r"targets must have the shape \(N, 5\).*\(2, 4\)"),
+        ([TRUTH], [TRUTH], r"detections must have the shape \(N, 6\).*\(2, 5\)"),
+        ([np.zeros(0)], [FOUND], r"targets must have the shape \(N, 5\)"),
+        ([np.float32([[3, 0, 1, 1, 0]])], [FOUND], "targets must be finite, with x1 <= x2"),
+        ([TRUTH], [np.float32([[0, 0, 1, 1, np.nan, 0]])], "detections must be finite"),
+        ([np.float32([[0, 0, 1, 1, 2]])], [FOUND], "classes of targets must be integers from 0 to 1"),
+        ([TRUTH], [np.float32([[0, 0, 1, 1, 0.5, 0.5]])], "classes of detections"),
+    ],
+)
+def test_what_are_no_pictures_is_refused(targets, detections, message):
+    with pytest.raises(ValueError, match=message):
+        pair_pictures(targets, detections, 2)
+
+
+def test_no_class_is_refused():
+    with pytest.raises(ValueError, match="at least one class"):
+        pair_pictures([TRUTH[:0]], [FOUND[:0]], 0)

@@ -1,0 +1,74 @@
+"""Boxes, and what torchvision computes from them; the tests need its answers only, not torch.
+
+The boxes follow from a seed. The answers stand in `fixtures/torchvision_boxes.json`, which torch 2.14.1 and torchvision
+0.29.1 wrote by, where they are installed,
+
+    python -m tests.ops.torchvision_reference
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FIXTURE = Path(__file__).parent / "fixtures" / "torchvision_boxes.json"
+PAIRS = 24
+THRESHOLDS = (0.3, 0.5, 0.7)
+
+
+def draw_numbers(seed: int, count: int, end: int) -> np.ndarray:
+    """Draw whole numbers in 0..end - 1: the raw ones of PCG64 are the same in every release of numpy."""
+    return (np.random.PCG64(seed).random_raw(count) >> np.uint64(33)).astype(np.int64) % end
+
+
+def draw_pairs() -> tuple[np.ndarray, np.ndarray]:
+    """Draw boxes (PAIRS, 4) twice that overlap or not, with sides of 1 to 40 pixels, and no edge on an edge."""
+    corners, sides = draw_numbers(0, PAIRS * 4, 30).reshape(2, -1, 2), draw_numbers(1, PAIRS * 4, 40).reshape(2, -1, 2)
+    first, second = np.concatenate([corners, corners + sides + 1], axis=-1).astype(np.float32)
+    return first, second + np.float32(0.5)
+
+
+def draw_scene(count: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw boxes (N, 4), scores (N,) with many ties, and classes (N,); some boxes are equal, and some have no area."""
+    corners, sides = draw_numbers(2, count * 2, 60).reshape(-1, 2), draw_numbers(3, count * 2, 32).reshape(-1, 2)
+    boxes = np.concatenate([corners, corners + sides], axis=-1)
+    boxes[count // 2 : count // 2 + 20] = boxes[:20]
+    scores = (1 + draw_numbers(4, count, 50)) / 64
+    return boxes.astype(np.float32), scores.astype(np.float32), draw_numbers(5, count, 3).astype(np.int32)
+
+
+def read_reference() -> dict[str, Any]:
+    """Give torchvision's answers, see `main`."""
+    return json.loads(FIXTURE.read_text())
+
+
+def main() -> None:
+    """Compute the fixture with torchvision."""
+    import torch
+    from torchvision import ops
+
+    answers: dict[str, Any] = {"nms": {}, "batched_nms": {}}
+    losses = {
+        "generalized_iou": ops.generalized_box_iou_loss,
+        "distance_iou": ops.distance_box_iou_loss,
+        "complete_iou": ops.complete_box_iou_loss,
+    }
+    first, second = (torch.tensor(boxes, dtype=torch.double) for boxes in draw_pairs())
+    answers["pairwise_iou"] = [[round(x, 7) for x in row] for row in ops.box_iou(first, second).tolist()]
+    for name, loss in losses.items():
+        moved = first.clone().requires_grad_()
+        values = 1 - loss(moved, second)
+        values.sum().backward()
+        gradients = [[round(x, 7) for x in row] for row in moved.grad.tolist()]
+        answers[name] = {"values": [round(x, 7) for x in values.tolist()], "gradients": gradients}
+
+    boxes, scores, class_ids = map(torch.tensor, draw_scene())
+    for threshold in THRESHOLDS:
+        answers["nms"][str(threshold)] = ops.nms(boxes, scores, threshold).tolist()
+        answers["batched_nms"][str(threshold)] = ops.batched_nms(boxes, scores, class_ids, threshold).tolist()
+    FIXTURE.write_text(json.dumps(answers) + "\n")
+
+
+if __name__ == "__main__":
+    main()
