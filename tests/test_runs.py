@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import asdict
 
 import keras
 import numpy as np
@@ -29,7 +28,7 @@ from kerascnn.training import History, Stage
 
 CLASSES = ("dark", "light")
 ROW = {"stage": "head", "epoch": 1, "learning_rate": 1e-3, "accuracy": 0.5, "loss": 0.7}
-STAGE = asdict(Stage("head", 1, 1e-3)) | {"epochs_run": 1, "trained_parameters": 10, "frozen_parameters": 112}
+STAGE = Stage("head", 1, 1e-3).settings() | {"epochs_run": 1, "trained_parameters": 10, "frozen_parameters": 112}
 HISTORY = History([ROW | {"val_accuracy": 0.75, "val_loss": 0.6}], [STAGE], best_epoch=1)
 
 
