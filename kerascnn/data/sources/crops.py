@@ -8,22 +8,23 @@ import tensorflow as tf
 from kerascnn.data.sources.source import Split
 
 
-def crop_to_boxes(split: Split, boxes: np.ndarray, sizes: np.ndarray, margin: float) -> Split:
-    """Cut each picture of a split to a square around a box.
+def crop_to_boxes(split: Split, size: tuple[int, int], margin: float) -> Split:
+    """Cut each picture to a square around its first box.
 
     Args:
-        split: pictures with landmarks.
-        boxes: (N, 4), x1, y1, x2, y2 in pixels, one of each picture.
-        sizes: (N, 2), height and width of each picture.
+        split: pictures with `boxes`, `landmarks` and `visibility`.
+        size: (height, width) of all pictures.
         margin: how much of the box's longer side is added at each end; the square ends at the picture's border.
 
     Returns:
-        The split. Landmarks are in pixels of what is left of the picture, and not seen where they lie outside of it.
+        The split, without the boxes. Landmarks are in pixels of what is left of the picture, and not seen where they
+        lie outside of it.
     """
+    boxes = np.array([each[0] for each in split.annotations["boxes"]])
     centers = (boxes[:, :2] + boxes[:, 2:]) / 2
     reach = (boxes[:, 2:] - boxes[:, :2]).max(axis=1, keepdims=True) * (0.5 + margin)
     low = np.maximum(np.floor(centers - reach), 0).astype(np.int32)  # x, y
-    high = np.minimum(np.ceil(centers + reach), sizes[:, ::-1]).astype(np.int32)
+    high = np.minimum(np.ceil(centers + reach), size[::-1]).astype(np.int32)
     landmarks = np.stack(split.annotations["landmarks"]) - low[:, np.newaxis]
     inside = np.all((landmarks >= 0) & (landmarks <= (high - low)[:, np.newaxis]), axis=-1)
     visibility = inside * np.stack(split.annotations["visibility"])
