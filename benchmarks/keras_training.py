@@ -30,7 +30,7 @@ class Config(TimedTraining):
     """Time training in Keras: a name of `kerascnn.architectures`."""
 
     fused: bool = False
-    """Normalise batches in one operation, as kerascnn's `fit` does."""
+    """Normalise batches in one operation, which kerascnn's `fit` lets every stage do."""
     precision: str = "float32"
     """What the layers compute in, as kerascnn's `Stage` takes it."""
     plain_policy: str = "float32"

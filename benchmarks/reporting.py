@@ -1,8 +1,9 @@
-"""What the benchmarks share: the machine, the table, the JSON file, the timing of .tflite files."""
+"""What the benchmarks share: the machine, the table, the JSON file, contenders in processes, timing .tflite files."""
 
 import json
 import os
 import platform
+import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -52,6 +53,28 @@ def check_writable(*paths: Path | None) -> None:
     for path in paths:
         if path is not None and not path.absolute().parent.is_dir():
             sys.exit(f"There is no folder {path.parent} to write {path.name} into.")
+
+
+def run_contender(name: str, script: str, arguments: Sequence[Any], *, optional: bool = False) -> str | None:
+    """Run a contender in a process of its own, and end with its error if it fails.
+
+    Args:
+        name: what a message calls it.
+        script: file of this folder.
+        arguments: of the script.
+        optional: whether it may be left out where a package that it needs is not installed.
+
+    Returns:
+        The last line that it printed; None where it is left out, after a message that says so.
+    """
+    command = [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)]
+    outcome = subprocess.run(command, capture_output=True, text=True)
+    if outcome.returncode and not (optional and "ModuleNotFoundError" in outcome.stderr):
+        sys.exit(outcome.stderr)
+    if outcome.returncode:
+        print(f"{name} is left out: {outcome.stderr.strip().splitlines()[-1]}")
+        return None
+    return outcome.stdout.splitlines()[-1]
 
 
 def describe_machine() -> str:

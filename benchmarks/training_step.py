@@ -4,12 +4,12 @@
 
 MobileNetV2 with batches of 32 and ResNet-50 with batches of 16, random weights, all of them trained with batch
 normalisation, on random pictures of 160 px in memory: forward, backward, and an update of SGD with momentum.
-Contenders are the same networks as Keras trains them, as kerascnn's `fit` does, and torchvision's in the usual loop.
-Each runs in a process of its own, see keras_training.py and torch_training.py, and in turns: the median of the rounds
-counts. A quarter of an hour on two cores; --quick takes MobileNetV2, one round.
+Contenders are the same networks as Keras' `model.fit` trains them, the same call within what kerascnn's `fit` wraps
+around it (fused batch normalisation, the precision of a stage), and torchvision's in the usual loop. Each runs in a
+process of its own, see keras_training.py and torch_training.py, and in turns: the median of the rounds counts. A
+quarter of an hour on two cores; --quick takes MobileNetV2, one round.
 """
 
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from reporting import check_writable, report
+from reporting import check_writable, report, run_contender
 
 SIDE, NUM_CLASSES = 160, 1000
 BATCH_SIZES = {"mobilenet_v2": 32, "resnet50": 16}
@@ -93,14 +93,8 @@ def measure(name: str, command: tuple[str, ...], network: str, epochs: int) -> f
         "--network", network, "--side", SIDE, "--pictures", STEPS * batch_size, "--batch-size", batch_size,
         "--num-classes", NUM_CLASSES, "--epochs", epochs, *options,
     )  # fmt: skip
-    arguments = [sys.executable, Path(__file__).with_name(script), *settings]
-    outcome = subprocess.run([str(part) for part in arguments], capture_output=True, text=True)
-    if outcome.returncode and (script != TORCH or "ModuleNotFoundError" not in outcome.stderr):
-        sys.exit(outcome.stderr)
-    if outcome.returncode:
-        print(f"{name} is left out: {outcome.stderr.strip().splitlines()[-1]}")
-        return None
-    return float(outcome.stdout.split()[-1])
+    said = run_contender(name, script, settings, optional=script == TORCH)
+    return None if said is None else float(said)
 
 
 def _ratio(speed: float, speeds: dict[str, float], library: str) -> float | None:

@@ -13,7 +13,6 @@ epochs of the head.
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 import tyro
-from reporting import check_writable, report
+from reporting import check_writable, report, run_contender
 
 LEARNERS = ("kerascnn", "keras", "pytorch")
 JOBS = (("head", 10), ("head", 50), ("fine-tune", 5))
@@ -62,23 +61,10 @@ def compare(photos: Path, network: str, job: str, epochs: int, rounds: int) -> d
     outcomes: dict[str, list[dict[str, float]]] = {}
     for seed in range(rounds):
         for name in LEARNERS:
-            command = (
-                sys.executable,
-                Path(__file__).with_name("learners.py"),
-                name,
-                job,
-                photos,
-                network,
-                epochs,
-                seed,
-            )
-            outcome = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-            if outcome.returncode and (name != "pytorch" or "ModuleNotFoundError" not in outcome.stderr):
-                sys.exit(outcome.stderr)
-            if outcome.returncode:
-                print(f"{name} is left out: {outcome.stderr.strip().splitlines()[-1]}")
-            else:
-                outcomes.setdefault(name, []).append(json.loads(outcome.stdout.splitlines()[-1]))
+            arguments = (name, job, photos, network, epochs, seed)
+            said = run_contender(name, "learners.py", arguments, optional=name == "pytorch")
+            if said is not None:
+                outcomes.setdefault(name, []).append(json.loads(said))
     seconds = {name: float(np.median([each["seconds"] for each in found])) for name, found in outcomes.items()}
     peers = [value for name, value in seconds.items() if name != "kerascnn"]
     accuracies = {name: [each["accuracy"] for each in found] for name, found in outcomes.items() if name != "pytorch"}

@@ -1,26 +1,32 @@
-"""Make the README's pictures again: `python docs/make_images.py --run saved_models/demo`, after `make demo`.
+"""Make the README's pictures again: `python docs/make_images.py`, after the runs that they show.
 
-The report is photographed by headless Chromium; without it that picture is left as it is.
+These are `make demo`, and `train_localizer.py` and `train_landmarks.py` with their defaults. The report is photographed
+by headless Chromium; what is not there is left as it is.
 """
 
 import io
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tyro
-from PIL import Image, ImageDraw
+from PIL import Image
 
+from kerascnn.data import pipeline
+from kerascnn.data.faces import FIRST_IDENTITY, render_face
 from kerascnn.data.scenes import CLASSES, render_scene
+from kerascnn.report import draw_answer, draw_boxes
+from kerascnn.runs import load_predictor, open_data, open_run
 
 IMAGES = Path(__file__).parent / "images"
-COLUMNS, ROWS, MARGIN = 8, 3, 4  # of the sheet of scenes
-SCALE = 2  # the boxes are drawn at twice the size, and the sheet then made smaller, which smooths them
+COLUMNS, ROWS, MARGIN = 8, 3, 4  # of a sheet
+SCALE = 2  # pictures are drawn on at twice the size, so that lines are thin
 COLORS = 128  # of the palette
-JPEG_QUALITY = 90
+JPEG_QUALITY = 88
 
 
 @dataclass(frozen=True)
@@ -29,38 +35,72 @@ class Config:
 
     run: Path = Path("saved_models/demo")
     """The run whose report is photographed."""
+    localizer: Path = Path("saved_models/scenes_one")
+    """The run of train_localizer.py whose answers are drawn."""
+    landmarks: Path = Path("saved_models/faces")
+    """The run of train_landmarks.py whose answers are drawn."""
     first: int = 20
     """Number of the first scene on the sheet."""
 
 
 def main(config: Config) -> None:
-    """Make both pictures."""
-    save(draw_sheet(config.first), IMAGES / "scenes.jpg")
+    """Make all pictures."""
+    save(make_sheet(draw_scenes(config.first)), IMAGES / "scenes.jpg")
+    save(make_sheet(draw_faces()), IMAGES / "faces.jpg")
+    runs = [run for run in (config.localizer, config.landmarks) if (run / "card.json").exists()]
+    if len(runs) == 2:
+        save(make_sheet([picture for run in runs for picture in draw_answers(run, COLUMNS)]), IMAGES / "places.jpg")
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser and (config.run / "report.html").exists():
         save(photograph(browser, config.run / "report.html"), IMAGES / "report.png")
 
 
-def draw_sheet(first: int) -> Image.Image:
-    """Draw scenes in rows, with the box of the labelled thing and those of the others."""
+def draw_scenes(first: int) -> list[np.ndarray]:
+    """Draw scenes with the boxes of what lies in them."""
     samples = [render_scene(0, index) for index in range(first, first + ROWS * COLUMNS)]
-    height, width = samples[0]["image"].shape[:2]
-    sheet = Image.new("RGB", (COLUMNS * (width + MARGIN) - MARGIN, ROWS * (height + MARGIN) - MARGIN), "white")
-    for position, sample in enumerate(samples):
+    return [
+        draw_boxes(
+            enlarge(sample["image"]),
+            sample["boxes"] * SCALE,
+            labels=[CLASSES[class_id] for class_id in sample["class_ids"]],
+            class_ids=sample["class_ids"],
+        )
+        for sample in samples
+    ]
+
+
+def draw_faces() -> list[np.ndarray]:
+    """Draw two portraits each of some people, one beside the other."""
+    people = range(FIRST_IDENTITY["train"], ROWS * COLUMNS // 2)
+    return [enlarge(render_face(0, identity, number)["image"]) for identity in people for number in range(2)]
+
+
+def draw_answers(run: Path, count: int) -> list[np.ndarray]:
+    """Draw what a run answers about the first test pictures of its data."""
+    task, card, _ = open_run(run)
+    split = open_data(card).test.select(np.arange(count))
+    outputs = load_predictor(run, task, "int8")(pipeline(split, task)).outputs
+    pictures = [enlarge(split.picture(index)) for index in range(count)]
+    answers = task.decode(outputs, [picture.shape[:2] for picture in pictures])
+    return [draw_answer(answer, picture) for answer, picture in zip(answers, pictures, strict=True)]
+
+
+def enlarge(picture: np.ndarray) -> np.ndarray:
+    """Give a picture at the size that it is drawn on."""
+    image = Image.fromarray(picture)
+    return np.asarray(image.resize((image.width * SCALE, image.height * SCALE), Image.Resampling.LANCZOS))
+
+
+def make_sheet(pictures: Sequence[np.ndarray]) -> Image.Image:
+    """Lay pictures in rows, all at the size of the first one before it was drawn on."""
+    height, width = (side // SCALE for side in pictures[0].shape[:2])
+    rows = -(-len(pictures) // COLUMNS)
+    sheet = Image.new("RGB", (COLUMNS * (width + MARGIN) - MARGIN, rows * (height + MARGIN) - MARGIN), "white")
+    for position, picture in enumerate(pictures):
         row, column = divmod(position, COLUMNS)
-        sheet.paste(draw_boxes(sample), (column * (width + MARGIN), row * (height + MARGIN)))
+        small = Image.fromarray(picture).resize((width, height), Image.Resampling.LANCZOS)
+        sheet.paste(small, (column * (width + MARGIN), row * (height + MARGIN)))
     return sheet
-
-
-def draw_boxes(sample: dict[str, np.ndarray]) -> Image.Image:
-    """Draw the boxes of a scene; the labelled thing, which comes first, is named."""
-    picture = Image.fromarray(sample["image"])
-    large = picture.resize((picture.width * SCALE, picture.height * SCALE))
-    pen = ImageDraw.Draw(large)
-    for position, box in reversed(list(enumerate(sample["boxes"] * SCALE))):
-        pen.rectangle(box.tolist(), outline="#ffd21f" if position == 0 else "white", width=3)
-    pen.text((8, 4), CLASSES[sample["label"]], fill="white", font_size=26, stroke_width=3, stroke_fill="black")
-    return large.resize(picture.size, Image.Resampling.LANCZOS)
 
 
 def photograph(browser: str, page: Path) -> Image.Image:

@@ -4,9 +4,9 @@ from kerascnn.architectures import backbone, load_weights, mobilenet_v2
 from kerascnn.data import folder, idx, mirror, open_source, pipeline, scenes_source, tfds_source
 from kerascnn.export import TFLiteModel
 from kerascnn.ops import describe
-from kerascnn.results import Classification
+from kerascnn.results import Classification, Detections, Landmarks
 from kerascnn.runs import open_run, write_run
-from kerascnn.tasks import classification, load_task
+from kerascnn.tasks import classification, landmarks, load_task, localization, sliding_window
 from kerascnn.training import Checkpoint, Stage, distribute, fit, from_scratch, transfer
 
 __version__ = "0.1.0"
@@ -14,6 +14,8 @@ __version__ = "0.1.0"
 __all__ = [
     "Checkpoint",
     "Classification",
+    "Detections",
+    "Landmarks",
     "Stage",
     "TFLiteModel",
     "backbone",
@@ -24,14 +26,17 @@ __all__ = [
     "folder",
     "from_scratch",
     "idx",
+    "landmarks",
     "load_task",
     "load_weights",
+    "localization",
     "mirror",
     "mobilenet_v2",
     "open_run",
     "open_source",
     "pipeline",
     "scenes_source",
+    "sliding_window",
     "tfds_source",
     "transfer",
     "write_run",

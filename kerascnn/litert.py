@@ -6,19 +6,22 @@ What goes to phones is converted in `kerascnn.export`; this is for what the host
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import keras
 import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
+MOST_THREADS = 16  # by default: each interpreter holds the weights again, packed for its kernels
+
 
 class LiteRTModel:
-    """A Keras model that LiteRT runs, picture by picture, in one thread a core.
+    """A Keras model that LiteRT runs, picture by picture, in one thread a core. Any thread may call it; others wait.
 
     Args:
         model: of pictures (B, H, W, C), on Keras' TensorFlow backend. Later changes of its weights are not seen.
-        threads: pictures at a time; by default as many as there are cores.
+        threads: pictures at a time; by default one for each core that this process may use, up to `MOST_THREADS`.
 
     Raises:
         ValueError: if the model cannot be converted with builtin operators.
@@ -26,17 +29,23 @@ class LiteRTModel:
 
     def __init__(self, model: keras.Model, threads: int | None = None) -> None:
         content = _convert(model)
-        threads = threads or os.cpu_count() or 1
+        threads = threads or min(_count_cores(), MOST_THREADS)
         self._interpreters = [Interpreter(model_content=content, num_threads=1) for _ in range(threads)]
-        self._pool = ThreadPoolExecutor(threads)
+        self._pool, self._lock = ThreadPoolExecutor(threads), Lock()
         for interpreter in self._interpreters:
             interpreter.allocate_tensors()
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, ...]:
         """Compute the outputs for pictures (B, H, W, C), of any number type: arrays (B, ...) float32."""
         shares = np.array_split(images, len(self._interpreters))
-        answers = list(self._pool.map(_run, self._interpreters, shares))
+        with self._lock:
+            answers = list(self._pool.map(_run, self._interpreters, shares))
         return tuple(np.concatenate(each) for each in zip(*answers, strict=True))
+
+
+def _count_cores() -> int:
+    """Count the cores that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _run(interpreter: Interpreter, images: np.ndarray) -> list[np.ndarray]:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
+from functools import partial
 from importlib.metadata import version
 from os import cpu_count
 from pathlib import Path
@@ -306,7 +307,7 @@ def open_run(path: str | Path) -> tuple[Task, dict[str, Any], History]:
     return task, card, History(read_history(folder), card["stages"], card["best_epoch"], card["interrupted"])
 
 
-def load_predictor(path: str | Path, task: Task, model: str) -> Callable[[Batches], dict[str, np.ndarray]]:
+def load_predictor(path: str | Path, task: Task, model: str) -> Callable[[Batches], Reference]:
     """Load one of the models of a run to predict with.
 
     Args:
@@ -315,21 +316,22 @@ def load_predictor(path: str | Path, task: Task, model: str) -> Callable[[Batche
         model: `keras`, or a precision of `kerascnn.export.PRECISIONS`.
 
     Returns:
-        A function of batches of (pictures, targets) to each named output (N, ...), float32.
+        A function of batches of (pictures, targets) to these and the model's outputs.
 
     Raises:
         ValueError: for an unknown model.
         FileNotFoundError: if the run has no file of that precision, because it missed its budget.
     """
     if model == "keras":
-        return lambda batches: Reference.of(task, batches).outputs
-    if model not in PRECISIONS:
+        predict = partial(task.serving_model().predict, verbose=0)
+    elif model not in PRECISIONS:
         raise ValueError(f"model must be keras or one of {', '.join(PRECISIONS)}. Received: {model!r}.")
-    file = Path(path) / tflite_name(model)
-    if not file.exists():
-        raise FileNotFoundError(f"There is no {file}: it missed its budget, or was removed. See the run's report.")
-    interpreter = TFLiteModel(file.read_bytes(), num_threads=cpu_count() or 1)
-    return lambda batches: interpreter.predict(np.concatenate([np.asarray(images) for images, _ in batches]))
+    else:
+        file = Path(path) / tflite_name(model)
+        if not file.exists():
+            raise FileNotFoundError(f"There is no {file}: it missed its budget, or was removed. See the run's report.")
+        predict = TFLiteModel(file.read_bytes(), num_threads=cpu_count() or 1).predict
+    return partial(Reference.from_predictor, predict)
 
 
 def _now() -> str:

@@ -20,9 +20,8 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from kerascnn.export import PRECISIONS
-from kerascnn.report import by_reason
-from kerascnn.results import Classification
+from kerascnn.export import PRECISIONS, Reference
+from kerascnn.tasks import Task
 from kerascnn.training import RunInterrupted
 
 Config = TypeVar("Config")
@@ -108,52 +107,38 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
     return 1 if missed and not keep_over_budget else 0
 
 
-def print_classes(title: str, metrics: Mapping[str, Any]) -> None:
-    """Print what a classifier got right, as `summarise_classification` gives it."""
-    console = Console()
+# By the name of a task: the key of the rows in its evaluation, the column that names them, and what is shown of them.
+TABLES = {
+    "classification": ("per_class", "class", ("precision", "recall", "f1")),
+    "localization": ("per_class", "class", ("mean_iou", "box_accuracy", "class_accuracy")),
+    "landmarks": ("per_landmark", "landmark", ("error",)),
+}
+
+
+def print_measured(title: str, task: Task, answers: Reference) -> None:
+    """Print what a model got right: a row for each class or landmark, and the score of all."""
+    console, metrics = Console(), task.evaluate(answers.outputs, answers.targets)
+    rows, name, columns = TABLES[task.name]
     table = Table(title=escape(title), title_justify="left")
-    table.add_column("class")
-    for heading in ("precision", "recall", "F1", "pictures"):
-        table.add_column(heading, justify="right")
-    for row in metrics["per_class"]:
-        scores = [f"{row[key]:.1%}" for key in ("precision", "recall", "f1")]
-        table.add_row(escape(row["class"]), *scores, str(row["support"]))
+    table.add_column(name)
+    for heading in (*columns, "number"):
+        table.add_column(heading.replace("_", " "), justify="right")
+    for row in metrics[rows]:
+        values = ["-" if row[key] is None else f"{row[key]:.1%}" for key in columns]
+        table.add_row(escape(row[name]), *values, str(row["support"]))
     console.print(table)
-    console.print(f"accuracy {metrics['accuracy']:.1%} on {metrics['examples']} pictures, loss {metrics['loss']:.4f}")
+    score = task.score(answers.outputs, answers.targets)
+    console.print(f"{task.score_name} {score:.1%} on {metrics['examples']} pictures")
 
 
-def print_data(data: Mapping[str, Any], unit: str) -> None:
-    """Print what is in a data set, as `describe_source` gives it: splits, classes, what was set aside, duplicates."""
-    console, splits = Console(), data["splits"]
-    table = Table(title=escape(data["source"]), title_justify="left")
-    for heading in (f"{unit} of a class", *splits):
-        table.add_column(heading, justify="right" if heading in splits else "left", overflow="fold")
-    for name in splits["train"]["per_class"]:
-        table.add_row(escape(name), *(f"{split['per_class'][name]:,}" for split in splits.values()))
-    table.add_section()
-    table.add_row("pictures", *(f"{split['examples']:,}" for split in splits.values()))
-    console.print(table)
-    plain = {"soft_wrap": True, "highlight": False, "markup": False}
-    console.print(f"set aside: {len(data['set_aside'])}", **plain)
-    for reason, entries in by_reason(data["set_aside"]):
-        console.print(f"  {reason}: {len(entries)}", **plain)
-        for entry in entries[:EXAMPLES]:
-            console.print(f"    {entry['path']} ({entry['reason']})", **plain)
-    duplicates = data["duplicates_across_splits"]
-    console.print(f"pictures for training that are measured on too: {len(duplicates)}", **plain)
-    for pair in duplicates[:EXAMPLES]:
-        console.print(f"    {' and '.join(pair)}", **plain)
-
-
-def print_answers(names: Sequence[str], answers: Sequence[Classification], top: int) -> None:
-    """Print the most probable classes of each picture."""
+def print_answers(names: Sequence[str], answers: Sequence[Sequence[str]]) -> None:
+    """Print what was answered about each picture, the surest or most important first."""
     table = Table()
     table.add_column("picture", overflow="fold")
-    for place in range(1, min(top, len(answers[0].classes)) + 1):
+    for place in range(1, max(map(len, answers)) + 1):
         table.add_column(f"{place}.", overflow="fold")
-    for name, answer in zip(names, answers, strict=True):
-        guesses = [f"{escape(class_name)} {probability:.1%}" for class_name, probability in answer.top(top)]
-        table.add_row(escape(name), *guesses)
+    for name, parts in zip(names, answers, strict=True):
+        table.add_row(escape(name), *map(escape, parts))
     Console().print(table)
 
 

@@ -2,17 +2,18 @@
 
     python pipelines/evaluate.py --run saved_models/photos --data more_photos --split all --model int8
 
-Prints accuracy and a table by class. The same file on the same validation split gives the accuracy in the run's card.
+Prints its score, accuracy for a classifier, and a table by class. The same file on the same validation split gives the
+score in the run's card.
 """
 
 import dataclasses
+import itertools
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from console import print_classes, run_script
+from console import print_measured, run_script
 from smoke import smoke_run
 
 from kerascnn.data import pipeline
@@ -48,11 +49,11 @@ def main(config: Config) -> int:
     if not set(names) <= set(source.splits):
         raise ValueError(f"{source.name} has the splits {', '.join(source.splits)}. Received: {config.split}.")
     predict = load_predictor(config.run, task, config.model)
-    splits = [source.splits[name] for name in names]
-    answers = [predict(pipeline(split, task, batch_size=config.batch_size)) for split in splits]
-    outputs = {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
-    metrics = task.evaluate(outputs, np.concatenate([split.labels for split in splits]))
-    print_classes(f"{config.run}, {config.model}, on {source.name}, {config.split}", metrics)
+    answers = predict(
+        itertools.chain(*(pipeline(source.splits[name], task, batch_size=config.batch_size) for name in names))
+    )
+    title = f"{config.run}, {config.model}, on {source.name}, {config.split}"
+    print_measured(title, task, answers)
     return 0
 
 

@@ -1,6 +1,7 @@
 """What the scripts that start from trained weights share: their settings, and the stages that follow from them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from training import TrainingConfig
 
@@ -30,6 +31,10 @@ class TransferConfig(TrainingConfig):
     fine_tune_learning_rate: float = 1e-4
     """A tenth of it, so that the pre-trained weights are bent and not broken."""
 
+    batch_norm: Literal["frozen", "trained"] = "frozen"
+    """Whether batch normalisations keep the statistics of the pre-training, as small data need it, or learn new ones
+    while more of the network trains."""
+
     @property
     def start(self) -> str | None:
         """The weights as `kerascnn.architectures.load_weights` takes them."""
@@ -37,7 +42,7 @@ class TransferConfig(TrainingConfig):
 
     def stages(self) -> list[Stage]:
         """Give the stages: the head, then more of the network."""
-        return transfer(
+        stages = transfer(
             self.head_epochs,
             self.fine_tune_epochs,
             fine_tune_from=self.fine_tune_from,
@@ -46,3 +51,4 @@ class TransferConfig(TrainingConfig):
             rate_factors=self.rate_factors,
             patience=self.patience,
         )
+        return [stage if stage.trainable == "head" else replace(stage, batch_norm=self.batch_norm) for stage in stages]

@@ -2,7 +2,8 @@
 
     python pipelines/predict.py --run saved_models/photos cat.jpg dog.png --save answers
 
-Prints a table with the most probable classes; with --save, pictures with the answer below them.
+Prints a table with the most probable classes, or with what was found and where; with --save, pictures with the answer
+on them or below.
 """
 
 import dataclasses
@@ -17,7 +18,7 @@ from console import print_answers, run_script
 from smoke import smoke_pictures, smoke_run
 
 from kerascnn.data import pictures, pipeline
-from kerascnn.report import draw_label, write_picture
+from kerascnn.report import describe_answer, draw_answer, write_picture
 from kerascnn.runs import load_predictor, open_run
 
 logger = logging.getLogger(__name__)
@@ -34,9 +35,9 @@ class Config:
     model: Literal["keras", "float32", "float16", "dynamic", "int8"] = "keras"
     """The Keras model or one of the TFLite files."""
     top: int = 3
-    """How many classes to print for each picture."""
+    """How many classes, boxes or landmarks to print for each picture."""
     save: Path | None = None
-    """A folder for pictures with the answer below them; it is made."""
+    """A folder for pictures with the answer; it is made."""
     smoke: bool = False
     """Ask a small run on the embedded data, which is trained first if it is not there."""
 
@@ -54,13 +55,13 @@ def main(config: Config) -> int:
         logger.warning("%s was left out: %s.", each.path, each.reason)
     if len(split) == 0:
         raise ValueError("None of the pictures can be read.")
-    answers = task.decode(load_predictor(config.run, task, config.model)(pipeline(split, task)))
-    print_answers(split.names, answers, config.top)
+    outputs = load_predictor(config.run, task, config.model)(pipeline(split, task)).outputs
+    answers = task.decode(outputs, [split.picture(index).shape[:2] for index in range(len(split))])
+    print_answers(split.names, [describe_answer(answer, config.top) for answer in answers])
     if config.save is not None:
         for index, answer in enumerate(answers):
-            caption = f"{answer.class_name} {answer.confidence:.0%}"
-            labelled = draw_label(split.picture(index), caption)
-            write_picture(config.save / f"{index:03d}_{Path(split.names[index]).stem}.png", labelled)
+            drawn = draw_answer(answer, split.picture(index))
+            write_picture(config.save / f"{index:03d}_{Path(split.names[index]).stem}.png", drawn)
         logger.info("Wrote %d pictures to %s.", len(answers), config.save)
     return 1 if set_aside else 0
 

@@ -32,12 +32,15 @@ class Config(TransferConfig):
     """How pictures change at random in training: none, light, faces and others; see preview.py."""
     dropout: float | None = 0.0
     """Share of the features that is dropped in training: places suffer from it."""
-    head_epochs: int = 2
+    head_epochs: int = 1
     """Epochs in which only the head trains: on frozen features it finds places but roughly."""
     fine_tune_epochs: int = 25
     """Epochs in which more of the network trains."""
     fine_tune_learning_rate: float = 1e-3
     """Higher than a classifier's: features of what it is have to become features of where it is."""
+    batch_norm: Literal["frozen", "trained"] = "trained"
+    """Whether batch normalisations keep the statistics of the pre-training or learn new ones: so far from what the
+    network was trained for, learning is faster with new ones."""
     form: Literal["wing", "l2"] = "wing"
     """The loss of the places: the wing loss, or squared errors, as the course's notes have it."""
 

@@ -27,18 +27,23 @@ class Config(TransferConfig):
     (embedded)."""
     architecture: str = "mobilenet_v2"
     """Which body."""
-    image_size: tuple[int, int] = (160, 160)
+    image_size: tuple[int, int] = (128, 128)
     """Height and width of the network's input in pixels: larger sees more detail and costs its square."""
-    head_epochs: int = 3
+    head_epochs: int = 1
     """Epochs in which only the head trains: on frozen features it finds boxes but roughly."""
-    fine_tune_epochs: int = 12
+    fine_tune_epochs: int = 20
     """Epochs in which more of the network trains."""
-    fine_tune_learning_rate: float = 3e-4
+    fine_tune_learning_rate: float = 1e-3
     """Higher than a classifier's: features of what it is have to become features of where it is."""
+    batch_norm: Literal["frozen", "trained"] = "trained"
+    """Whether batch normalisations keep the statistics of the pre-training or learn new ones: so far from what the
+    network was trained for, learning is faster with new ones."""
     form: Literal["log", "squared"] = "log"
-    """The loss: logarithmic for presence and classes, or squared errors throughout, as the course's notes write it."""
-    box_weight: float = 10.0
-    """Of the box in the loss. Errors are shares of the picture, whose squares are small."""
+    """The loss of presence and classes: logarithmic, or squared errors, as the course's notes write it."""
+    box_form: Literal["ciou", "squared"] = "ciou"
+    """The loss of the box: 1 less the complete IoU, or squared errors, as the notes have it."""
+    box_weight: float = 2.0
+    """Of the box in the loss. With squared errors of shares of the picture, which are small, 10 or more."""
 
 
 def main(config: Config) -> int:
@@ -52,7 +57,7 @@ def main(config: Config) -> int:
             source.classes,
             image_size=config.image_size,
             weights=config.start,
-            loss_options={"form": config.form, "box_weight": config.box_weight},
+            loss_options={"form": config.form, "box_form": config.box_form, "box_weight": config.box_weight},
             dropout=config.dropout or 0.0,
             **config.options,
         )

@@ -11,11 +11,16 @@ def free_address():
 
 def wait_for(processes):
     """Wait until all have ended well; gives what each printed, (output, errors). None is left running."""
-    try:
-        printed = [process.communicate(timeout=300) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
+    printed = wait_for_end(processes)
     for process, (_, errors) in zip(processes, printed, strict=True):
         assert process.returncode == 0, errors[-4000:]
     return printed
+
+
+def wait_for_end(processes, timeout=300):
+    """Wait until all have ended, well or not; gives what each printed, (output, errors). None is left running."""
+    try:
+        return [process.communicate(timeout=timeout) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()

@@ -2,7 +2,6 @@
 
 import json
 import time
-from dataclasses import asdict
 
 import keras
 import numpy as np
@@ -29,7 +28,7 @@ from kerascnn.training import History, Stage
 
 CLASSES = ("dark", "light")
 ROW = {"stage": "head", "epoch": 1, "learning_rate": 1e-3, "accuracy": 0.5, "loss": 0.7}
-STAGE = asdict(Stage("head", 1, 1e-3)) | {"epochs_run": 1, "trained_parameters": 10, "frozen_parameters": 112}
+STAGE = Stage("head", 1, 1e-3).settings() | {"epochs_run": 1, "trained_parameters": 10, "frozen_parameters": 112}
 HISTORY = History([ROW | {"val_accuracy": 0.75, "val_loss": 0.6}], [STAGE], best_epoch=1)
 
 
@@ -115,8 +114,9 @@ def test_the_network_of_a_run_folder_is_read_from_its_card(written, tmp_path):
 def test_every_model_of_a_run_predicts(written, task, source, model):
     predict = load_predictor(written[0], task, model)
     images = np.stack([source.valid.picture(index) for index in range(8)])
-    outputs = predict([(images[:5], None), (images[5:], None)] if model != "keras" else [(images, np.zeros(8))])
-    assert outputs["probabilities"].argmax(-1).tolist() == [0, 1] * 4
+    answers = predict([(images[:5], np.arange(5)), (images[5:], np.arange(5, 8))])
+    assert answers.outputs["probabilities"].argmax(-1).tolist() == [0, 1] * 4
+    np.testing.assert_array_equal(answers.targets, np.arange(8))
 
 
 def test_an_unknown_model_and_a_missing_file_are_errors(written, task, tmp_path):

@@ -3,9 +3,9 @@
 from kerascnn.architectures.alexnet import alexnet
 from kerascnn.architectures.catalogue import CLASSIFIERS, backbone, build, check_options, scratch_options
 from kerascnn.architectures.fully_convolutional import to_fully_convolutional
+from kerascnn.architectures.heads import landmarker, localizer
 from kerascnn.architectures.inception import inception_v1
 from kerascnn.architectures.lenet import lenet5
-from kerascnn.architectures.localizer import landmarker, localizer
 from kerascnn.architectures.mobilenet import mobilenet_v1, mobilenet_v2
 from kerascnn.architectures.resnet import (
     resnet20,

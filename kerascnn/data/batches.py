@@ -1,5 +1,6 @@
 """Batches that can be had again: from another step on, or as what a frozen network makes of them."""
 
+import weakref
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -61,11 +62,11 @@ class Batches(tf.data.Dataset):
             )
         self._progress.assign(step)
 
-    def through(self, trunk: Extractor) -> "Batches":
+    def through(self, extractor: Extractor) -> "Batches":
         """Give batches of (features, targets) in the same order, whose features are computed once, now.
 
         Args:
-            trunk: from a batch of images to its features.
+            extractor: from a batch of images to its features.
 
         Raises:
             ValueError: if pictures are augmented, so that there is no end of them, or for batches of features.
@@ -76,7 +77,7 @@ class Batches(tf.data.Dataset):
         self._check_pictures()
         once = Order(self.order.size, self.order.batch_size)
         each_once = batches_in_order(once, self._prepare, make_progress(once))
-        features, targets = compute_features(each_once, self.order.size, trunk, self._folder)
+        features, targets = compute_features(each_once, self.order.size, extractor, self._folder)
         tables = (tuple(map(_as_table, features)), tf.nest.map_structure(tf.constant, targets))
 
         def look_up(epoch: tf.Tensor, indices: tf.Tensor) -> tuple:
@@ -84,17 +85,17 @@ class Batches(tf.data.Dataset):
 
         return Batches(look_up, self.order, at_once=True)
 
-    def streaming(self, trunk: Extractor) -> "Batches":
+    def streaming(self, extractor: Extractor) -> "Batches":
         """Give batches of (features, targets) in the same order, whose features are computed in every epoch.
 
         Args:
-            trunk: from a batch of images to its features; it runs beside what takes the batches.
+            extractor: from a batch of images to its features; it runs beside what takes the batches.
 
         Raises:
             ValueError: for batches of features.
         """
         self._check_pictures()
-        return self._again(self.order, trunk)
+        return self._again(self.order, extractor)
 
     def _again(self, order: Order, extractor: Extractor | None) -> "Batches":
         options = {"at_once": self._at_once, "augmented": self.augmented, "folder": self._folder}
@@ -114,14 +115,20 @@ class Batches(tf.data.Dataset):
 
 
 def _extracting(extractor: Extractor) -> Callable[[tf.data.Dataset], tf.data.Dataset]:
-    """Make what turns batches of (images, targets) into batches of (features, targets)."""
+    """Make what turns batches of (images, targets) into batches of (features, targets), as long as something else holds
+    the extractor.
+    """
+    held_elsewhere = weakref.ref(extractor)  # TensorFlow never lets go of what it is given
+
+    def compute(images: np.ndarray) -> tuple[np.ndarray, ...]:
+        return held_elsewhere()(images)
 
     def finish(batches: tf.data.Dataset) -> tf.data.Dataset:
         spec = batches.element_spec[0]
         shapes = [(None, *each.shape[1:]) for each in extractor(np.zeros((1, *spec.shape[1:]), np.uint8))]
 
         def extract(images: tf.Tensor, targets: tf.Tensor) -> tuple:
-            features = tf.numpy_function(extractor, [images], [tf.float32] * len(shapes))
+            features = tf.numpy_function(compute, [images], [tf.float32] * len(shapes))
             return tuple(map(tf.ensure_shape, features, shapes)), targets
 
         return batches.map(extract)

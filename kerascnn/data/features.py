@@ -29,14 +29,14 @@ class Extractor(Protocol):
 
 
 def compute_features(
-    batches: tf.data.Dataset, count: int, trunk: Extractor, folder: Path | None
+    batches: tf.data.Dataset, count: int, extractor: Extractor, folder: Path | None
 ) -> tuple[list[np.ndarray], Any]:
     """Compute the features of all pictures, or find them where an earlier run kept them.
 
     Args:
         batches: of (images, targets), every picture once, in the order of the indices.
         count: number of pictures.
-        trunk: from images to features.
+        extractor: from images to features.
         folder: of these pictures at this size; None keeps the features in memory.
 
     Returns:
@@ -47,13 +47,13 @@ def compute_features(
         OSError: if the folder cannot be written, or the disk is full.
     """
     if folder is None:
-        return _compute(batches, count, trunk, None)
-    kept = folder / f"features-{hashlib.sha256(trunk.key.encode()).hexdigest()[:32]}"
+        return _compute(batches, count, extractor, None)
+    kept = folder / f"features-{hashlib.sha256(extractor.key.encode()).hexdigest()[:32]}"
     if not kept.is_dir():
         temporary = kept.with_name(f"{kept.name}.{uuid.uuid4().hex}.tmp")
         temporary.mkdir(parents=True)
         try:
-            _, targets = _compute(batches, count, trunk, temporary)
+            _, targets = _compute(batches, count, extractor, temporary)
             with open(temporary / TARGETS, "wb") as file:
                 np.savez(file, *tf.nest.flatten(targets))
                 settle(file)
@@ -67,7 +67,7 @@ def compute_features(
 
 
 def _compute(
-    batches: tf.data.Dataset, count: int, trunk: Extractor, folder: Path | None
+    batches: tf.data.Dataset, count: int, extractor: Extractor, folder: Path | None
 ) -> tuple[list[np.ndarray], Any]:
     tables: list[np.ndarray] = []
     targets, start, size = [], 0, 0
@@ -75,7 +75,7 @@ def _compute(
     for images, annotations in shown:
         size = size or len(images)
         missing = size - len(images)  # another size of batch would be compiled anew
-        features = trunk(np.pad(images.numpy(), [(0, missing), (0, 0), (0, 0), (0, 0)]))
+        features = extractor(np.pad(images.numpy(), [(0, missing), (0, 0), (0, 0), (0, 0)]))
         tables = tables or _make_tables(features, count, folder)
         for table, feature in zip(tables, features, strict=True):
             table[start : start + len(images)] = feature[: len(images)]

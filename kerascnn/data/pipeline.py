@@ -19,6 +19,8 @@ from kerascnn.data.seeds import fold_seed
 from kerascnn.data.sources.source import Split
 from kerascnn.data.targets import add_rows
 
+NO_TARGET = -1
+
 
 class ForTask(Protocol):
     """What the pipeline needs to know of a task."""
@@ -65,9 +67,9 @@ def pipeline(
     Returns:
         A finite `tf.data.Dataset` of (images, targets); its `starting_at` gives it again from another step on. Images
         are (B, height, width, 3) uint8, stretched to the task's size, as a phone's client does. An epoch is a complete
-        pass; looking at the first batch does not use it up, unless there is only one. Targets of different
-        number, such as boxes, are padded with -1. Photos at least four times as large as the input are decoded smaller
-        where they are augmented.
+        pass; looking at the first batch does not use it up, unless there is only one. Targets of different number, such
+        as boxes, are padded with -1; those of pictures without any annotation are -1. Photos at least four times as
+        large as the input are decoded smaller where they are augmented.
 
     Raises:
         ValueError: for an empty split, a batch size below 1, augmentations without a seed, a seed out of 32 bits,
@@ -93,7 +95,7 @@ def pipeline(
             sample = augmentation(read(index), fold_seed((seed, 0), epoch, index))
         else:
             sample = resize_sample(split.read(index), task.image_size)
-        return sample["image"], task.targets(add_rows(sample))
+        return sample["image"], task.targets(add_rows(sample)) if len(sample) > 1 else NO_TARGET
 
     folder = None
     if cache not in (None, "memory"):

@@ -1,7 +1,8 @@
 """Proof that an exported file answers as the Keras model does: on real pictures, before it is written."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from rich.progress import track
@@ -9,6 +10,8 @@ from rich.progress import track
 from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.ops import concatenate_padded
 from kerascnn.tasks.task import Task
+
+Predictor = Callable[[np.ndarray], Mapping[str, np.ndarray]]
 
 TIMING_ROUNDS = 5
 RUNS_A_ROUND = 10
@@ -44,7 +47,7 @@ BUDGETS = {
 
 @dataclass(frozen=True)
 class Reference:
-    """What the Keras model answers on a split: the pictures, and what every file is compared with.
+    """What a model answers on a split, mostly the Keras model, with which every file is compared.
 
     Attributes:
         images: (N, H, W, 3) uint8.
@@ -63,6 +66,19 @@ class Reference:
         Raises:
             ValueError: if there is no batch.
         """
+        return cls.from_predictor(partial(task.serving_model().predict, verbose=0), batches)
+
+    @classmethod
+    def from_predictor(cls, predict: Predictor, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> "Reference":
+        """Run any model over batches of (pictures, targets).
+
+        Args:
+            predict: from pictures (N, H, W, 3) to each named output (N, ...).
+            batches: of (pictures, targets).
+
+        Raises:
+            ValueError: if there is no batch.
+        """
         images, targets = [], []
         for image_batch, target_batch in batches:
             images.append(np.asarray(image_batch))
@@ -70,7 +86,7 @@ class Reference:
         if not images:
             raise ValueError("There is no picture to measure on.")
         pictures = np.concatenate(images)
-        return cls(pictures, concatenate_padded(targets), task.serving_model().predict(pictures, verbose=0))
+        return cls(pictures, concatenate_padded(targets), predict(pictures))
 
 
 def compare(task: Task, content: bytes, reference: Reference, description: str = "Comparing") -> dict[str, float]:

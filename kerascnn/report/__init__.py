@@ -7,7 +7,7 @@ from kerascnn.report.card import read_card, write_card
 from kerascnn.report.detection_plots import plot_cumulative_error, plot_detection_errors, plot_precision_recall
 from kerascnn.report.draw import draw_label, thumbnail, write_picture
 from kerascnn.report.draw_annotations import draw_boxes, draw_points
-from kerascnn.report.gallery import Mistake, make_mistake
+from kerascnn.report.gallery import Mistake, describe_answer, draw_answer, make_mistake
 from kerascnn.report.history import read_history, write_history
 from kerascnn.report.html import MAX_MISTAKES, by_reason, leading_split, write_html
 from kerascnn.report.machine import name_processor
@@ -19,7 +19,9 @@ __all__ = [
     "Mistake",
     "by_reason",
     "contact_sheet",
+    "describe_answer",
     "draw_annotation",
+    "draw_answer",
     "draw_boxes",
     "draw_label",
     "draw_points",

@@ -1,13 +1,14 @@
-"""The pictures of a report that were answered wrongly: what is in them and what was said, in words and drawn."""
+"""Results in words and on pictures: an answer by itself, and one that is wrong beside what is true."""
 
 from dataclasses import dataclass
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 
 from kerascnn.report import units
-from kerascnn.report.draw import check_picture
-from kerascnn.report.draw_annotations import draw_boxes, draw_points
+from kerascnn.report.draw import check_picture, draw_label
+from kerascnn.report.draw_annotations import VISIBLE, draw_boxes, draw_points
 from kerascnn.results import Classification, Detections, Landmarks
 
 TRUE, SAID = 0, 1  # which colour of the palette a box has
@@ -37,24 +38,77 @@ class Mistake:
 
 
 @singledispatch
-def make_mistake(answer: Classification, truth: Classification, picture: np.ndarray, name: str) -> Mistake:
+def describe_answer(answer: Any, most: int) -> list[str]:
+    """Say a result in words.
+
+    Args:
+        answer: of `kerascnn.results`.
+        most: so many parts of it: classes, boxes or landmarks, the surest first.
+
+    Raises:
+        TypeError: for what is no result.
+    """
+    raise _unknown(answer)
+
+
+@singledispatch
+def draw_answer(answer: Any, picture: np.ndarray) -> np.ndarray:
+    """Draw a result on a picture, or write it below.
+
+    Args:
+        answer: of `kerascnn.results`.
+        picture: uint8, (H, W, 3), RGB, of the size whose pixels the result is in.
+
+    Returns:
+        A new picture.
+
+    Raises:
+        TypeError: for what is no result.
+    """
+    raise _unknown(answer)
+
+
+@singledispatch
+def make_mistake(answer: Any, truth: Any, picture: np.ndarray, name: str) -> Mistake:
     """Show an answer beside what would have been right.
 
     Args:
-        answer: a result, see `kerascnn.results`.
+        answer: of `kerascnn.results`.
         truth: another of its kind.
         picture: uint8, (H, W, 3), RGB, of the size whose pixels the results are in.
         name: the picture's file name.
 
     Raises:
-        TypeError: for results that are not known here.
+        TypeError: for what is no result.
     """
-    raise TypeError(f"answer must be a result of kerascnn. Received: a {type(answer).__name__}.")
+    raise _unknown(answer)
+
+
+@describe_answer.register
+def _(answer: Classification, most: int) -> list[str]:
+    return [f"{name} {probability:.1%}" for name, probability in answer.top(most)]
+
+
+@draw_answer.register
+def _(answer: Classification, picture: np.ndarray) -> np.ndarray:
+    return draw_label(picture, f"{answer.class_name} {answer.confidence:.0%}")
 
 
 @make_mistake.register
 def _(answer: Classification, truth: Classification, picture: np.ndarray, name: str) -> Mistake:
     return Mistake(picture, truth.class_name, answer.class_name, units.percent(answer.confidence), name)
+
+
+@describe_answer.register
+def _(answer: Detections, most: int) -> list[str]:
+    found = zip(answer.class_names, answer.scores, answer.boxes.round().astype(int), strict=True)
+    return [f"{name} {score:.1%} at {x1}, {y1} to {x2}, {y2}" for name, score, (x1, y1, x2, y2) in found][:most]
+
+
+@draw_answer.register
+def _(answer: Detections, picture: np.ndarray) -> np.ndarray:
+    labels = {"labels": answer.class_names, "scores": answer.scores, "class_ids": answer.class_ids}
+    return draw_boxes(picture, answer.boxes, **labels)
 
 
 @make_mistake.register
@@ -69,6 +123,17 @@ def _(answer: Detections, truth: Detections, picture: np.ndarray, name: str) -> 
     return Mistake(drawn, _listed(truth), _listed(answer), note, name)
 
 
+@describe_answer.register
+def _(answer: Landmarks, most: int) -> list[str]:
+    found = zip(answer.names, answer.visibility, answer.points.round().astype(int), strict=True)
+    return [f"{name} at {x}, {y}" for name, seen, (x, y) in found if seen >= VISIBLE][:most]
+
+
+@draw_answer.register
+def _(answer: Landmarks, picture: np.ndarray) -> np.ndarray:
+    return draw_points(picture, answer.points, visibility=answer.visibility)
+
+
 @make_mistake.register
 def _(answer: Landmarks, truth: Landmarks, picture: np.ndarray, name: str) -> Mistake:
     errors = np.linalg.norm(answer.points - truth.points, axis=-1)
@@ -81,3 +146,7 @@ def _(answer: Landmarks, truth: Landmarks, picture: np.ndarray, name: str) -> Mi
 
 def _listed(detections: Detections) -> str:
     return ", ".join(detections.class_names) or "nothing"
+
+
+def _unknown(answer: Any) -> TypeError:
+    return TypeError(f"answer must be a result of kerascnn. Received: a {type(answer).__name__}.")

@@ -50,13 +50,16 @@ class LandmarksTask(Task):
             )
 
     @property
-    def normalization(self) -> str | tuple[tuple[int, ...], tuple[int, ...]]:
-        """What errors are divided by: the distance between the eyes, where they have names, else the box's diagonal."""
-        sides = [
-            tuple(index for index, name in enumerate(self.classes) if name.startswith(f"{side}_eye"))
-            for side in ("left", "right")
-        ]
-        return tuple(sides) if all(sides) else "diagonal"
+    def normalization(self) -> str | tuple[int, int]:
+        """What errors are divided by: the distance between the outer corners of the eyes, else the box's diagonal.
+
+        These are the landmarks `left_eye_outer` and `right_eye_outer`, or `left_eye` and `right_eye`.
+        """
+        for end in ("_outer", ""):
+            names = (f"left_eye{end}", f"right_eye{end}")
+            if set(names) <= set(self.classes):
+                return tuple(self.classes.index(name) for name in names)
+        return "diagonal"
 
     @property
     def loss(self) -> keras.losses.Loss:

@@ -85,6 +85,9 @@ class WeightAveraging(keras.callbacks.Callback):
         """Put the averages in the place of the weights."""
         self.trained = [keras.ops.convert_to_numpy(weight) for weight in self.model.trainable_weights]
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        for weight in self.model.trainable_weights:
+            # On JAX, it is now the same memory as the average, which the validation would give away with the weights.
+            weight.assign(keras.ops.convert_to_numpy(weight))
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Put the weights back."""

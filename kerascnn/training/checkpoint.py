@@ -23,7 +23,7 @@ from safetensors import safe_open
 from safetensors.numpy import save
 
 from kerascnn.files import write_file
-from kerascnn.training.distribution import ask_all, is_first_process
+from kerascnn.training.distribution import ask_all, this_process_writes
 from kerascnn.training.progress import Best, History, Progress
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ class Checkpoint:
             Whether it was written.
         """
         started = time.monotonic()
-        written = not is_first_process() or self._write(progress, variables, facts)
+        written = not this_process_writes() or self._write(progress, variables, facts)
         now = time.monotonic()
         # Where the disk is slow, nine tenths of the time are left to the training.
         self._due_at, self._steps = now + max(self.every_seconds, 9 * (now - started)), 0

@@ -9,6 +9,7 @@ divided evenly, a few are seen twice; dropout may drop other units; and on Tenso
 takes the statistics of each GPU's part, and not of the batch.
 """
 
+import itertools
 import logging
 import re
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,9 @@ import numpy as np
 logger = logging.getLogger(__name__)
 
 LEAVE_SECONDS = 20  # so long a process that ends waits for the others; then one that failed takes them with it
+LOOK_SECONDS = 1  # so often one that waits for another lets Ctrl-C through
+
+_meetings = itertools.count()  # all processes meet at the same places, so that they count alike
 
 
 @dataclass(frozen=True)
@@ -55,38 +59,61 @@ class Distribution:
         """
         parts = self.processes * len(self.devices)
         if batch_size % parts:
+            among = f"{len(self.devices)} devices" if self.processes == 1 else f"{parts} devices of all processes"
             raise ValueError(
-                f"batch_size must be a multiple of {parts}, since {self.processes} processes of {len(self.devices)} "
-                f"devices share a batch. Received: batch_size={batch_size}."
+                f"batch_size must be a multiple of {parts}, since {among} share a batch. Take "
+                f"{batch_size // parts * parts or parts}, or fewer devices: `distribute(devices=...)` names some, "
+                "CUDA_VISIBLE_DEVICES=0 in the environment leaves one GPU of a machine. "
+                f"Received: batch_size={batch_size}."
             )
         shard = (self.process, self.processes)
         return {"batch_size": batch_size // self.processes, "shard": shard, "devices": len(self.devices)}
 
     @contextmanager
     def in_turn(self) -> Iterator[None]:
-        """Let the first process go through the block before the others, which find what it has prepared on the disk."""
+        """Let the first process go through the block before the others, which find what it has prepared on the disk.
+
+        They wait for as long as it takes.
+
+        Raises:
+            RuntimeError: in the others, if the first one failed in the block.
+        """
+        if self.processes == 1:
+            yield
+            return
+        turn = f"kerascnn/turn/{next(_meetings)}"
         if self.process > 0:
-            _gather(0)
+            if failure := _read_note(turn):
+                raise RuntimeError(f"Process 0 failed at what it prepares for the others: {failure}")
+            yield
+            return
+        failure = ""
         try:
             yield
-        finally:  # after an error too: the others will run into the same one, and say so
-            if self.processes > 1 and self.process == 0:
-                _gather(0)
+        except BaseException as error:
+            failure = f"{type(error).__name__}: {error}"
+            raise
+        finally:
+            _leave_note(turn, failure)
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """Divide what is trained in the block, in which the task must be made, too; on one device, change nothing.
+        """Divide what is trained in the block, in which the task must be made, too.
+
+        On the one device that Keras takes by itself, this changes nothing.
 
         All of several processes must do the same in it, with the same seed and the same data. They part at its end, so
         that none waits while another one exports: it can be entered once, and the network can be stored after it, and
         not run.
         """
-        if self.processes == 1 and len(self.devices) == 1:
+        if self.processes == 1 and self.devices == (_list_devices()[0],):  # which Keras takes by itself
             yield
         elif keras.backend.backend() == "tensorflow":
             with _mirrored(self.devices).scope():
                 yield
         else:
+            if self.processes > 1:
+                self._meet()
             # Of several processes, all devices: JAX numbers them over all of them. Their data come divided.
             devices = list(self.devices) if self.processes == 1 else keras.distribution.list_devices()
             with keras.distribution.DataParallel(devices=devices, auto_shard_dataset=False).scope():
@@ -96,6 +123,13 @@ class Distribution:
 
                 _gather(0)  # the first one may be writing its last checkpoint
                 jax.distributed.shutdown()
+
+    def _meet(self) -> None:
+        """Wait until all processes are here: the first thing that their devices do together fails after 30 seconds."""
+        meeting = f"kerascnn/meeting/{next(_meetings)}"
+        _leave_note(f"{meeting}/{self.process}", "")
+        for process in range(self.processes):
+            _read_note(f"{meeting}/{process}")
 
 
 def distribute(
@@ -115,8 +149,7 @@ def distribute(
             reach, PORT any that is free there.
         processes: how many train together, on one machine or on several.
         process: number of this one, from 0.
-        devices: two or more names such as `gpu:0`, for one process; None takes all GPUs or TPUs, and one CPU where
-            there are none.
+        devices: names such as `gpu:0`, for one process; None takes all GPUs or TPUs, and one CPU where there are none.
 
     Raises:
         ValueError: for several processes on another backend than JAX, or without a coordinator or a number each, for
@@ -182,24 +215,65 @@ def _choose_devices(devices: Sequence[str] | None, known: Sequence[str]) -> tupl
     """Refuse devices that are not there; where none are given, take what is fastest, but only one CPU."""
     if devices is None:
         return tuple(name for name in known if not name.startswith("cpu")) or (known[0],)
-    if len(set(devices)) < max(2, len(devices)) or not set(devices) <= set(known):
-        raise ValueError(f"devices must be two or more of {', '.join(known)}. Received: devices={devices!r}.")
+    if not devices or len(set(devices)) < len(devices) or not set(devices) <= set(known):
+        raise ValueError(f"devices must be one or more of {', '.join(known)}. Received: devices={devices!r}.")
     return tuple(devices)
 
 
-def is_first_process() -> bool:
-    """Whether this process is the only one, or the first of those that train together: the one that writes files."""
+def this_process_writes() -> bool:
+    """Whether this process is the one that writes files: the only one, or the first of those that train together."""
     distribution = keras.distribution.distribution()
     return distribution is None or distribution.data_shard_id == 0
 
 
+def count_replicas() -> int:
+    """Count the copies of the network that TensorFlow's strategy in scope trains, each with an optimiser of its own."""
+    if keras.backend.backend() != "tensorflow":
+        return 1
+    import tensorflow as tf
+
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def trains_together() -> bool:
+    """Whether this process trains together with others."""
+    distribution = keras.distribution.distribution()
+    return distribution is not None and distribution.num_processes > 1
+
+
 def ask_all(answer: int) -> list[int]:
     """Give what every process answers, in their order; each of them has to ask at the same place."""
-    distribution = keras.distribution.distribution()
-    return [answer] if distribution is None or distribution.num_processes == 1 else _gather(answer)
+    return _gather(answer) if trains_together() else [answer]
 
 
 def _gather(answer: int) -> list[int]:
     from jax.experimental import multihost_utils
 
     return multihost_utils.process_allgather(np.int32(answer)).tolist()
+
+
+def _leave_note(name: str, text: str) -> None:
+    """Leave a text for all processes, under a name that was not used before."""
+    _coordination_client().key_value_set(name, text)
+
+
+def _read_note(name: str) -> str:
+    """Wait for a text that a process leaves, for as long as it takes."""
+    import jax
+
+    while True:
+        try:
+            return _coordination_client().blocking_key_value_get(name, 1000 * LOOK_SECONDS)
+        except jax.errors.JaxRuntimeError as error:
+            if "DEADLINE_EXCEEDED" not in str(error):
+                raise
+
+
+def _coordination_client() -> Any:
+    """Give what connects this process with the others before their devices do anything together.
+
+    JAX has no public way to it, and its public barriers are steps of the devices, which fail after 30 seconds.
+    """
+    from jax._src import distributed
+
+    return distributed.global_state.client

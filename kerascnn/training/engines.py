@@ -1,22 +1,22 @@
 """Which engine runs the trunk: Keras, or LiteRT, which runs depthwise convolutions much faster on a processor.
 
 The features are the same within rounding. What was chosen is written into the history, and into checkpoints, so that a
-run goes on with the engine that it began with.
+run goes on with the engine that it began with, where it still runs.
 """
 
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import keras
 import numpy as np
 
 from kerascnn.litert import LiteRTModel
-from kerascnn.ops.graph import calls_of
 from kerascnn.training.precision import has_accelerator
 from kerascnn.training.stages import all_layers
 
@@ -30,6 +30,7 @@ PARAMETERS_A_PICTURE = 10_000
 TIMED_FROM = 2000  # pictures; for fewer, the timing would take longer than the wrong choice
 LEAST_GAIN = 1.2  # below it, noise would decide
 TOLERANCE = 1e-4  # of the largest feature
+WIRES = ("keras_history", "input_layers", "output_layers")  # what names layers in the config of a model
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,8 @@ class Trunk:
 
     @cached_property
     def key(self) -> str:
-        """A name that changes with the layers and their weights, and not with the names that Keras gives layers."""
-        digest, numbers = hashlib.sha256(), {}
-        for number, call in enumerate(calls_of(self.model)):
-            numbers |= {id(tensor): (number, position) for position, tensor in enumerate(call.outputs)}
-            wires = [numbers[id(tensor)] for tensor in call.input_tensors]
-            settings = _without_names(call.operation.get_config())
-            digest.update(f"{type(call.operation).__name__} {settings} {wires}".encode())
+        """A name that changes with the graph and its weights, and not with the names that Keras gives layers."""
+        digest = hashlib.sha256(repr(_without_names(self.model.get_config())).encode())
         for weight in self.model.get_weights():
             digest.update(weight.tobytes())
         return digest.hexdigest()
@@ -82,10 +78,7 @@ class LiteRTTrunk:
         return self._run(images)
 
 
-Extractor = Trunk | LiteRTTrunk
-
-
-def choose_engine(trunk: Trunk, runs: int, batch_size: int, engine: str | None = None) -> Extractor:
+def choose_engine(trunk: Trunk, runs: int, batch_size: int, engine: str | None = None) -> Trunk | LiteRTTrunk:
     """Choose what runs a trunk.
 
     Args:
@@ -100,6 +93,10 @@ def choose_engine(trunk: Trunk, runs: int, batch_size: int, engine: str | None =
         convolutions, and for a few, whose conversion would take longer, not at all.
     """
     possible = keras.backend.backend() == "tensorflow" and not has_accelerator()
+    if engine == "litert" and not possible:
+        logger.warning(
+            "LiteRT ran the frozen part so far. Here, with a GPU or on JAX, Keras goes on: rounding differs."
+        )
     if engine == "keras" or not possible or not (engine or _is_worth_trying(trunk.model, runs)):
         return trunk
     try:
@@ -146,9 +143,29 @@ def _seconds(run: Callable[[np.ndarray], Features], images: np.ndarray) -> float
     return min(seconds)
 
 
-def _without_names(config: Any) -> Any:
-    """Leave out the names of layers, which Keras counts in each process, and the wires that are told by them."""
-    if isinstance(config, dict):
-        hidden = {"name", "inbound_nodes", "input_layers", "output_layers"}
-        return {key: _without_names(value) for key, value in config.items() if key not in hidden}
-    return [_without_names(each) for each in config] if isinstance(config, list | tuple) else config
+def _without_names(config: Any, numbers: Mapping[str, int] = MappingProxyType({})) -> Any:
+    """Give what Keras stores of a model, with numbers for the names of layers, which are others in each process.
+
+    Args:
+        config: of a model, or a part of that.
+        numbers: of the layers of the model that it is a part of, by name.
+    """
+    if isinstance(config, list | tuple):
+        return [_without_names(each, numbers) for each in config]
+    if not isinstance(config, dict) or config.get("class_name") == "DTypePolicy":  # whose name says what it is
+        return config
+    if isinstance(layers := config.get("layers"), list):
+        numbers = {layer["config"]["name"]: number for number, layer in enumerate(layers)}
+    return {
+        key: _with_numbers(value, numbers) if key in WIRES else _without_names(value, numbers)
+        for key, value in config.items()
+        if key != "name"
+    }
+
+
+def _with_numbers(wires: Any, numbers: Mapping[str, int]) -> Any:
+    if isinstance(wires, dict):
+        return {key: _with_numbers(value, numbers) for key, value in wires.items()}
+    if isinstance(wires, list | tuple):
+        return [_with_numbers(each, numbers) for each in wires]
+    return numbers.get(wires, wires)

@@ -16,11 +16,12 @@ from kerascnn.architectures.strides import layers_below, layers_of
 from kerascnn.tasks.task import Task
 from kerascnn.training.callbacks import Checkpointer, InOrder, Recorder, WeightAveraging
 from kerascnn.training.checkpoint import Checkpoint
+from kerascnn.training.distribution import trains_together
 from kerascnn.training.interruption import RunInterrupted, StopRequest, stop_on_signals
 from kerascnn.training.normalization import fused_batch_norm
 from kerascnn.training.precision import check_precision, choose_precision, computing_in
 from kerascnn.training.progress import Best, History, Progress
-from kerascnn.training.schedules import make_optimizer
+from kerascnn.training.schedules import check_clipping, make_optimizer
 from kerascnn.training.stages import Stage, freeze, trainable_restored
 from kerascnn.training.trunk import Part, divided
 
@@ -74,17 +75,20 @@ def fit(
 
     Raises:
         ValueError: for no stages, a stage that the model does not have or in which nothing trains, rate factors of
-            unknown parts, a precision that this machine does not have, data without a batch or of unknown length; for a
-            checkpoint with data that cannot start at any step, of a run with other settings, or with nothing to finish.
-        RuntimeError: if a frozen layer moved, or the loss is no longer finite. The model has its best weights then.
+            unknown parts, a precision that this machine does not have, clipping on several devices on TensorFlow, data
+            without a batch or of unknown length; for a checkpoint with data that cannot start at any step, of a run
+            with other settings, or with nothing to finish.
+        RuntimeError: if a frozen layer moved, or the loss is no longer finite. The model has its best weights then, but
+            for several processes: one that fails ends, and takes the others with it.
         RunInterrupted: a KeyboardInterrupt, after a signal, with a checkpoint.
     """
     if not stages:
         raise ValueError("fit needs at least one stage.")
     for stage in stages:  # what cannot be done is refused now, not when its turn comes
         layers_below(task.training_model, stage.trainable)
-        for part in stage.rate_factors:
+        for part, _ in stage.rate_factors:
             layers_of(task.training_model, part)
+        check_clipping(stage)
         check_precision(stage.precision)
     for name, batches in (("train", train), ("valid", valid)):
         check_batches(name, batches)
@@ -99,14 +103,16 @@ def fit(
         while run.progress.stage < len(stages):
             try:
                 run.train_stage(request)
-            except KeyboardInterrupt:
-                if checkpoint is not None:
+            except BaseException as error:
+                if not _is_of_all(error):
+                    raise
+                run.take_best()
+                if checkpoint is not None or not isinstance(error, KeyboardInterrupt):
                     raise
                 run.progress.history.interrupted = True
                 logger.warning("Interrupted: going on with the weights of the best epoch so far.")
                 break
-            finally:
-                run.take_best()
+            run.take_best()
             run.progress.next_stage()
         run.take_best()
         run.save(request)
@@ -146,7 +152,7 @@ class _Run:
             "image_size": self.task.image_size,
             "parameters": self.model.count_params(),
             "loss": self.task.loss.get_config(),
-            "stages": [asdict(stage) for stage in self.stages],
+            "stages": [stage.settings() for stage in self.stages],
             "order": asdict(self.train.order.whole),
             "class_weight": self.options["class_weight"],
         }
@@ -185,10 +191,11 @@ class _Run:
             with computing_in(part.model, chosen["precision"]):
                 self._compile(stage, part.model)
                 self._train(stage, part, request)
-        finally:
-            self._record(stage)
-            if part.model is not self.model or chosen["precision"] != "float32":
-                self._compile(stage, self.model)  # so that it can be evaluated as after any other stage
+        except BaseException as error:
+            if _is_of_all(error):
+                self._end_stage(stage, part)
+            raise
+        self._end_stage(stage, part)
         if _fingerprint(frozen) != before:
             raise RuntimeError(
                 f"A layer that the stage {stage.name} had frozen has moved: its result cannot be trusted."
@@ -217,10 +224,15 @@ class _Run:
         if not progress.ends(stage):
             self._fit(part, self._next_batches(part.train), stage.epochs, callbacks)
 
+    def _end_stage(self, stage: Stage, part: Part) -> None:
+        self._record(stage)
+        if part.model is not self.model or self.progress.chosen["precision"] != "float32":
+            self._compile(stage, self.model)  # so that it can be evaluated as after any other stage
+
     def _record(self, stage: Stage) -> None:
         """Write what ran of a stage into the history; `freeze` has set what trains."""
         self.progress.history.stages.append(
-            asdict(stage)
+            stage.settings()
             | self.progress.chosen
             | {
                 "epochs_run": self.progress.epochs_run,
@@ -256,6 +268,15 @@ class _Run:
         ordered = [InOrder(batches)] if hasattr(batches, "go_to") else []
         options = {"initial_epoch": self.progress.epochs_run, "epochs": epochs, "callbacks": [*ordered, *callbacks]}
         part.model.fit(batches, validation_data=valid, **self.options | options)
+
+
+def _is_of_all(error: BaseException) -> bool:
+    """Whether what ends a stage ends it in every process, so that they can still assign weights together.
+
+    A signal stops all of several processes at the same step. An error may be that of one, and the others are in the
+    middle of a step: they would wait for each other for good.
+    """
+    return isinstance(error, RunInterrupted) or not trains_together()
 
 
 def _verbosity() -> int:

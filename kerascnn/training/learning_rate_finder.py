@@ -17,7 +17,7 @@ import numpy as np
 
 from kerascnn.tasks.task import Task
 from kerascnn.training.fit import check_batches
-from kerascnn.training.schedules import make_optimizer
+from kerascnn.training.schedules import check_clipping, make_optimizer
 from kerascnn.training.stages import Stage, freeze, trainable_restored
 
 logger = logging.getLogger(__name__)
@@ -95,9 +95,9 @@ def find_learning_rate(
 
     Raises:
         ValueError: for a range or a number of steps that make no sense, data without a batch or of unknown length, a
-            stage that the model does not have or in which nothing trains.
+            stage that the model does not have or in which nothing trains, clipping on several devices on TensorFlow.
         RuntimeError: if there is nothing to suggest, since the loss was not finite from the start, diverged at once, or
-            never fell.
+            never fell, or since the data ended or a callback stopped the search before it could be seen.
     """
     if not 0 < lowest < highest < math.inf or steps < LEAST_STEPS:
         raise ValueError(
@@ -105,6 +105,7 @@ def find_learning_rate(
             f"Received: lowest={lowest}, highest={highest}, steps={steps}."
         )
     check_batches("train", train)
+    check_clipping(stage)
     if hasattr(train, "starting_at"):  # a copy of its own, which counts its own epochs
         train = train.starting_at(train.order.first_step)
     test = _RangeTest(np.geomspace(lowest, highest, steps))
@@ -121,6 +122,11 @@ def find_learning_rate(
         )
     rates, losses = test.rates[: len(test.losses)], np.array(test.losses)
     smoothed = smooth(rates, losses)
+    if len(losses) <= test.first and test.diverged_at is None:
+        raise RuntimeError(
+            f"The search ended after {len(losses)} of {steps} steps, too early to see the loss fall: a callback "
+            "stopped it, or the data have fewer batches than they say."
+        )
     suggestion = suggest(rates, losses, smoothed, test.first)
     return LearningRateSearch(
         tuple(rates.tolist()), tuple(test.losses), tuple(smoothed.tolist()), suggestion, test.diverged_at

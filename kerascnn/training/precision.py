@@ -85,14 +85,17 @@ def choose_precision(model: keras.Model, compile_model: Callable[[], None], batc
     Args:
         model: what trains. Its variables end as they were.
         compile_model: compiles it as it will be trained.
-        batch: (inputs, targets).
+        batch: (inputs, targets), arrays or tensors.
 
     Returns:
-        `float32` or `mixed_bfloat16`.
+        `float32` or `mixed_bfloat16`; `float32` without timing, if the machine has nothing else, or no layer with
+        weights would compute in anything else.
     """
     names = candidates()
-    if len(names) == 1:
+    gains = len(names) > 1 and any(layer.weights for layer in _inner_layers(model) if _gains(layer))
+    if not min(ask_all(gains)):  # several processes may run on different machines
         return names[0]
+    batch = keras.tree.map_structure(keras.ops.convert_to_numpy, batch)  # on any backend, tf.data gives TensorFlow's
     before = [keras.ops.convert_to_numpy(variable) for variable in model.variables]
     seconds = {}
     for name in names:
@@ -111,17 +114,23 @@ def choose_precision(model: keras.Model, compile_model: Callable[[], None], batc
 def _inner_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """List the layers between the normalisation of the input and the outputs.
 
-    The first layers without weights normalise pictures in 0..255, of which 8 bits of mantissa leave less than 8.
+    The layers before the first one that learns weights normalise pictures in 0..255, of which 8 bits of mantissa leave
+    less than 8.
     """
     calls = [call for call in calls_of(model) if not call.is_input]
     ends = {id(tensor) for tensor in model.outputs}
-    first = next((number for number, call in enumerate(calls) if getattr(call.operation, "weights", ())), len(calls))
+    first = next((number for number, call in enumerate(calls) if _learns_weights(call.operation)), len(calls))
     inner = [call.operation for call in calls[first:] if not any(id(tensor) in ends for tensor in call.outputs)]
     found = []
     for layer in inner:
         if isinstance(layer, keras.layers.Layer):
             found += [layer, *(all_layers(layer) if isinstance(layer, keras.Model) else ())]
     return list(dict.fromkeys(found))
+
+
+def _learns_weights(operation: keras.Operation) -> bool:
+    """Whether an operation has weights, frozen or not, which do not merely count pictures."""
+    return bool(getattr(operation, "weights", ())) and not isinstance(operation, keras.layers.Normalization)
 
 
 def _gains(layer: keras.layers.Layer) -> bool:

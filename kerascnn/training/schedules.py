@@ -7,6 +7,7 @@ from functools import partial
 import keras
 
 from kerascnn.architectures.strides import layers_of
+from kerascnn.training.distribution import count_replicas
 from kerascnn.training.stages import Stage
 
 MOMENTUM = 0.9
@@ -36,8 +37,13 @@ def make_optimizer(
         the loss, whose gradients would underflow.
 
     Raises:
-        ValueError: for a factor of a part that the model does not have.
+        ValueError: for factors without a model, or of a part that it does not have.
     """
+    if stage.rate_factors and model is None:
+        raise ValueError(
+            "rate_factors need the model whose parts they name. "
+            f"Received: rate_factors={dict(stage.rate_factors)}, model=None."
+        )
     rate = rate or partial(_make_rate, stage, steps_per_epoch)
     optimizer = _make_optimizer(stage, rate(1.0))
     if stage.rate_factors:
@@ -50,13 +56,28 @@ def _with_factors(
     usual: keras.optimizers.Optimizer, stage: Stage, model: keras.Model, rate: Callable[[float], Rate]
 ) -> keras.optimizers.MultiOptimizer:
     optimizers = keras.optimizers.OptimizerMap(usual)
-    for part, factor in stage.rate_factors.items():
+    for part, factor in stage.rate_factors:
         paths = [
             weight.path for name in sorted(layers_of(model, part)) for weight in model.get_layer(name).trainable_weights
         ]
         if paths:  # a part that is frozen has none
             optimizers["|".join(map(re.escape, paths))] = _make_optimizer(stage, rate(factor))
     return keras.optimizers.MultiOptimizer(optimizers)
+
+
+def check_clipping(stage: Stage) -> None:
+    """Refuse to clip the gradients of a stage where each device would clip those of its own part of a batch.
+
+    Raises:
+        ValueError: for `global_clipnorm` on TensorFlow on several devices.
+    """
+    replicas = count_replicas()
+    if stage.global_clipnorm is not None and replicas > 1:
+        raise ValueError(
+            "global_clipnorm cannot go with several devices on TensorFlow, where Keras clips what each device found "
+            "before it adds them. Leave it out, train on one device, or set KERAS_BACKEND=jax. "
+            f"Received: global_clipnorm={stage.global_clipnorm} on {replicas} devices."
+        )
 
 
 def current_rate(optimizer: keras.optimizers.Optimizer) -> float:

@@ -7,8 +7,8 @@ everything after it, `all` the whole network.
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import KW_ONLY, dataclass, field
-from typing import Literal
+from dataclasses import KW_ONLY, asdict, dataclass
+from typing import Any, Literal
 
 import keras
 
@@ -41,7 +41,7 @@ class Stage:
             biases and batch normalisations keep theirs.
         rate_factors: what the learning rate of a part is multiplied with, by its name, `strideN` or `head`; parts that
             are not named have 1. Early layers, which are of use for most pictures, can so be bent less than late ones
-            (Howard and Ruder 2018, section 3.2).
+            (Howard and Ruder 2018, section 3.2). Given as a mapping, kept as sorted pairs, which cannot change.
         ema_momentum: what is validated, and kept, is the exponential moving average of the weights, of which each step
             leaves this share as it was: 0.99 is the mean of the last hundred steps or so. None does not average. The
             statistics of batch normalisations are averages already, and stay as they are.
@@ -63,7 +63,7 @@ class Stage:
     batch_norm: Literal["frozen", "trained"] = "frozen"
     weight_decay: float = 0.0
     optimizer: Literal["adam", "sgd"] = "adam"
-    rate_factors: Mapping[str, float] = field(default_factory=dict)
+    rate_factors: Mapping[str, float] | Sequence[tuple[str, float]] = ()
     ema_momentum: float | None = None
     global_clipnorm: float | None = None
     precision: Literal["float32", "mixed_bfloat16", "mixed_float16", "auto"] = "float32"
@@ -71,6 +71,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense, and name the stage."""
+        object.__setattr__(self, "rate_factors", tuple(sorted(dict(self.rate_factors).items())))
         for name, choices in CHOICES.items():
             if getattr(self, name) not in choices:  # a misspelt word would quietly be the other one
                 raise ValueError(f"{name} must be {' or '.join(choices)}. Received: {name}={getattr(self, name)!r}.")
@@ -88,7 +89,7 @@ class Stage:
             raise ValueError(f"patience must be at least 1 epoch, or None. Received: patience={self.patience}.")
         if not self.weight_decay >= 0:
             raise ValueError(f"weight_decay must not be negative. Received: weight_decay={self.weight_decay}.")
-        if not all(factor > 0 for factor in self.rate_factors.values()):
+        if not all(factor > 0 for _, factor in self.rate_factors):
             raise ValueError(f"rate_factors must be positive. Received: rate_factors={dict(self.rate_factors)}.")
         if self.ema_momentum is not None and not 0 < self.ema_momentum < 1:
             raise ValueError(
@@ -104,6 +105,10 @@ class Stage:
                 "the gradients of its part by themselves."
             )
         object.__setattr__(self, "name", self.name or self.trainable)
+
+    def settings(self) -> dict[str, Any]:
+        """Give all that the stage says as JSON can hold it, for histories and checkpoints."""
+        return asdict(self) | {"rate_factors": dict(self.rate_factors)}
 
 
 def transfer(
@@ -147,7 +152,7 @@ def transfer(
                 schedule="cosine",
                 warmup_epochs=min(1.0, fine_tune_epochs / 5),
                 patience=patience,
-                rate_factors=dict(rate_factors or {}),
+                rate_factors=rate_factors or {},
                 name="fine-tune" if len(parts) == 1 else f"fine-tune {part}",
             )
         )

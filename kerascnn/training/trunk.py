@@ -13,7 +13,7 @@ from typing import Any
 import keras
 
 from kerascnn.ops.graph import calls_of
-from kerascnn.training.engines import Extractor, Trunk, choose_engine
+from kerascnn.training.engines import LiteRTTrunk, Trunk, choose_engine
 from kerascnn.training.stages import all_layers
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def divided(model: keras.Model, train: Any, valid: Any, epochs: int, engine: str
     return whole if others is None else Part(tail, features, others, extractor.engine)
 
 
-def _through(batches: Any, extractor: Extractor) -> Any:
+def _through(batches: Any, extractor: Trunk | LiteRTTrunk) -> Any:
     """Give batches of features, computed once if that can be done, else in every epoch; None if that saves nothing."""
     if not batches.augmented:
         try:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerascnn.data import mirror, pipeline
+from kerascnn.data import mirror, pictures, pipeline
 from kerascnn.data.resize import resize, resize_sample
 from kerascnn.data.sample import check_sample
 from kerascnn.data.sources import Split
@@ -240,3 +240,12 @@ def test_the_targets_are_taken_from_the_resized_sample():
     task = SimpleNamespace(image_size=(8, 2), targets=lambda sample: tf.shape(sample["image"]))
     (batch,) = pipeline(numbered(), task, batch_size=100)
     assert (batch[1].numpy() == [8, 2, 3]).all()
+
+
+def test_pictures_without_annotation_have_targets_all_the_same(tmp_path, encode):
+    for number in range(3):
+        (tmp_path / f"{number}.png").write_bytes(encode("PNG", seed=number))
+    split, _ = pictures(sorted(tmp_path.iterdir()))
+    ((images, targets),) = pipeline(split, SimpleNamespace(image_size=(4, 4), targets=None))
+    assert images.shape == (3, 4, 4, 3)
+    assert targets.numpy().tolist() == [-1, -1, -1]

@@ -82,6 +82,15 @@ class AtStep(keras.callbacks.Callback):
             self.act()
 
 
+class Killed(BaseException):
+    """Nothing in the library catches this, so that what is on the disk is all that a killed process leaves."""
+
+
+def kill():
+    """End the run as if the process was killed."""
+    raise Killed
+
+
 def main():
     """Run as a program."""
     parser = argparse.ArgumentParser()

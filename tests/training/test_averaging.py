@@ -5,20 +5,12 @@ import numpy as np
 import pytest
 
 from kerascnn.training import Stage
-from tests.training.small_run import STEPS, AtStep, make_task, run
+from tests.training.small_run import STEPS, AtStep, Killed, kill, make_task, run
 
 MOMENTUM = 0.8
 PLAIN = Stage("all", 3, 0.02, batch_norm="trained")
 AVERAGED = Stage("all", 3, 0.02, batch_norm="trained", ema_momentum=MOMENTUM)
 FACTORS = {"rate_factors": {"stride2": 0.5}}
-
-
-class Killed(BaseException):
-    pass
-
-
-def kill():
-    raise Killed
 
 
 class Weights(keras.callbacks.Callback):

@@ -15,17 +15,9 @@ import pytest
 from kerascnn.data import mirror
 from kerascnn.training import Checkpoint, RunInterrupted, Stage, checkpoint
 from kerascnn.training.progress import Best, Progress
-from tests.training.small_run import STAGES, AtStep, make_split, make_task, run
+from tests.training.small_run import STAGES, AtStep, Killed, kill, make_split, make_task, run
 
 ROOT = Path(__file__).parents[2]
-
-
-class Killed(BaseException):
-    """Nothing in the library catches this, so that what is on the disk is all that a killed process leaves."""
-
-
-def kill():
-    raise Killed
 
 
 @pytest.fixture(scope="module")

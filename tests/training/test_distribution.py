@@ -11,11 +11,10 @@ import pytest
 import tensorflow as tf
 
 from kerascnn.data import pipeline
-from kerascnn.training import Checkpoint, Distribution, checkpoint, distribute, distribution, interruption
-from kerascnn.training.distribution import ask_all, is_first_process
-from kerascnn.training.interruption import StopRequest
-from tests.processes import free_address, wait_for
-from tests.training.small_run import STAGES, make_split, make_task, run
+from kerascnn.training import Distribution, distribute, distribution
+from kerascnn.training.distribution import ask_all, this_process_writes
+from tests.processes import free_address, wait_for, wait_for_end
+from tests.training.small_run import make_split, make_task
 
 pytest.importorskip("jax")
 
@@ -29,7 +28,7 @@ def start(backend, folder, *arguments):
     environment = os.environ | {"KERAS_BACKEND": backend, "CUDA_VISIBLE_DEVICES": "-1", "JAX_PLATFORMS": "cpu"}
     # Compiled without optimisations, since one step is faster than the compiler.
     environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
-    if "joined" not in arguments:
+    if "--process" not in arguments:
         environment["XLA_FLAGS"] += " --xla_force_host_platform_device_count=2"
     folder.mkdir(exist_ok=True)
     command = [sys.executable, "-m", "tests.training.distributed_run", str(folder), *arguments]
@@ -43,8 +42,8 @@ def outcomes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("distributed")
     port = free_address().partition(":")[2]
     processes = [
-        start("tensorflow", folder / "tensorflow", "one", "two", "uneven", "moved"),
-        start("jax", folder / "jax", "one", "two", "undisturbed", "resumed"),
+        start("tensorflow", folder / "tensorflow", "one", "two", "last", "uneven", "moved", "clipped"),
+        start("jax", folder / "jax", "one", "two", "last", "undisturbed", "resumed"),
         *(start("jax", folder / "jax", "joined", "--port", port, "--process", number) for number in ("0", "1")),
     ]
     return folder, [output for output, _ in wait_for(processes)]
@@ -60,8 +59,10 @@ def load(outcomes, case):
     ("case", "reference"),
     [
         ("tensorflow/two", "tensorflow/one"),
+        ("tensorflow/last", "tensorflow/one"),
         ("tensorflow/moved", "tensorflow/one"),  # begun on two devices, resumed on one
         ("jax/two", "jax/one"),
+        ("jax/last", "jax/one"),
         ("jax/joined0", "jax/one"),  # stopped and resumed
         ("jax/joined1", "jax/one"),
     ],
@@ -75,14 +76,29 @@ def test_what_is_divided_ends_as_what_is_not(outcomes, case, reference):
 
 
 def test_processes_stop_together_when_one_of_them_is_told_to(outcomes):
-    first, second = (output.splitlines()[-1] for output in outcomes[1][-2:])
-    assert first.startswith("Stopped by SIGTERM after 2 epochs and 3 steps")
-    assert first == second
+    first, second = (output.splitlines()[-2:] for output in outcomes[1][-2:])
+    assert first[0].startswith("Stopped by SIGTERM after 2 epochs and 3 steps")
+    assert first[0] == second[0]
 
 
 def test_the_first_process_alone_writes_checkpoints(outcomes):
     # One when they stopped, one at the end; another process would have written a third.
     assert [path.name[:8] for path in sorted((outcomes[0] / "jax" / "joined").iterdir())] == ["00000001", "00000002"]
+
+
+def test_processes_that_see_different_checkpoints_are_told_to_share_a_disk(outcomes):
+    for output, folder in zip(outcomes[1][-2:], ("joined", "elsewhere"), strict=True):
+        assert f"{folder} must be on a disk that all processes share" in output.splitlines()[-1]
+
+
+def test_a_process_that_fails_says_why_and_takes_the_other_with_it(tmp_path):
+    port = free_address().partition(":")[2]
+    processes = [start("jax", tmp_path, "failed", "--port", port, "--process", number) for number in ("0", "1")]
+    (first, errors), (second, other_errors) = wait_for_end(processes, timeout=120)
+    assert "FileNotFoundError: no photos" in first
+    assert "RuntimeError: Process 0 failed at what it prepares for the others: FileNotFoundError: no photos" in second
+    assert "OSError: no space left" in other_errors and "OSError" not in errors
+    assert all(process.returncode for process in processes)
 
 
 def test_a_picture_that_is_left_over_is_joined_by_one_that_is_seen_twice(outcomes):
@@ -106,21 +122,27 @@ def test_one_device_changes_nothing(monkeypatch):
     with alone.scope():
         assert not tf.distribute.has_strategy() and keras.distribution.distribution() is None
     assert alone.share(7) == {"batch_size": 7, "shard": (0, 1), "devices": 1}
-    assert is_first_process() and ask_all(5) == [5]
+    assert this_process_writes() and ask_all(5) == [5]
 
 
 def test_all_gpus_are_taken_unless_some_are_named(monkeypatch):
     monkeypatch.setattr(distribution, "_list_devices", lambda: ["gpu:0", "gpu:1", "gpu:2", "cpu:0"])
     assert distribute().devices == ("gpu:0", "gpu:1", "gpu:2")
     assert distribute(devices=["gpu:2", "gpu:0"]).devices == ("gpu:2", "gpu:0")
+    assert distribute(devices=["gpu:1"]).devices == ("gpu:1",)
 
 
 def test_a_share_is_that_of_a_process_in_a_batch_of_all():
     second = Distribution(("gpu:0", "gpu:1"), processes=3, process=1)
     assert second.share(24) == {"batch_size": 8, "shard": (1, 3), "devices": 2}
     assert not second.writes
-    with pytest.raises(ValueError, match=r"multiple of 6.*batch_size=32"):
+    with pytest.raises(ValueError, match=r"multiple of 6, since 6 devices of all processes share.*batch_size=32"):
         second.share(32)
+    alone = Distribution(("gpu:0", "gpu:1", "gpu:2"))
+    with pytest.raises(ValueError, match=r"since 3 devices share a batch. Take 30, or fewer devices: .*CUDA_VISIBLE_D"):
+        alone.share(32)
+    with pytest.raises(ValueError, match=r"3 devices share a batch. Take 3, "):
+        alone.share(1)
 
 
 ADDRESS = "10.0.0.1:1234"
@@ -140,10 +162,9 @@ ADDRESS = "10.0.0.1:1234"
         ({"coordinator": "tcp://10.0.0.1:1234", "processes": 2, "process": 0}, "HOST:PORT"),
         ({"coordinator": ADDRESS, "processes": 2, "process": 0, "devices": ["gpu:0", "gpu:1"]}, "all devices"),
         ({"coordinator": ADDRESS, "processes": 2, "process": 0}, "KERAS_BACKEND=jax.*MultiWorkerMirroredStrategy"),
-        ({"devices": []}, "two or more of .*cpu:0"),
-        ({"devices": ["cpu:0"]}, "two or more of .*cpu:0"),
-        ({"devices": ["cpu:0", "cpu:0"]}, "two or more of .*cpu:0"),
-        ({"devices": ["cpu:0", "cpu:99"]}, "two or more of .*cpu:0"),
+        ({"devices": []}, "one or more of .*cpu:0"),
+        ({"devices": ["cpu:0", "cpu:0"]}, "one or more of .*cpu:0"),
+        ({"devices": ["cpu:0", "cpu:99"]}, "one or more of .*cpu:0"),
     ],
 )
 def test_what_cannot_work_is_refused_before_anything_starts(arguments, message):
@@ -151,27 +172,13 @@ def test_what_cannot_work_is_refused_before_anything_starts(arguments, message):
         distribute(**arguments)
 
 
+def test_clipping_that_each_device_would_do_by_itself_is_refused_before_the_work(outcomes):
+    said = [line for line in outcomes[1][0].splitlines() if "global_clipnorm" in line]
+    assert len(said) == 2 and all(
+        "KERAS_BACKEND=jax. Received: global_clipnorm=0.3 on 2 devices." in each for each in said
+    )
+
+
 def test_data_whose_batches_cannot_be_divided_are_refused():
     with pytest.raises(ValueError, match="batch_size=8, devices=3"):
         pipeline(make_split(0, 8), make_task(), batch_size=8, devices=3)
-
-
-def test_a_signal_to_any_process_is_one_to_all(monkeypatch):
-    monkeypatch.setattr(interruption, "ask_all", lambda own: [own, 0, 15])
-    assert StopRequest().agreed() == "SIGTERM"
-    assert StopRequest("SIGINT").agreed() == "SIGTERM"
-    monkeypatch.setattr(interruption, "ask_all", lambda own: [own, 0, 0])
-    assert StopRequest("SIGINT").agreed() == "SIGINT"
-    assert StopRequest().agreed() == ""
-
-
-def test_a_process_that_is_not_the_first_writes_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "is_first_process", lambda: False)
-    run(tmp_path / "run", stages=STAGES[:1])
-    assert not (tmp_path / "run").exists()
-
-
-def test_processes_that_see_different_checkpoints_are_told_to_share_a_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "ask_all", lambda own: [own, 1])
-    with pytest.raises(ValueError, match="on a disk that all processes share"):
-        Checkpoint(tmp_path, resume=True).load({})

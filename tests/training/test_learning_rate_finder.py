@@ -169,6 +169,14 @@ def test_rates_that_ruin_everything_at_once_are_said():
         search(Line(), points(1.0), stage, lowest=1e10, highest=1e20)
 
 
+def test_a_search_that_something_else_ended_says_so():
+    def stop(model, logs):
+        model.stop_training = True
+
+    with pytest.raises(RuntimeError, match=r"ended after 1 of 100 steps.* a callback stopped it"):
+        search(Line(), points(1.0), callbacks=[Keep(stop)])
+
+
 def test_a_loss_that_is_not_finite_ends_the_search_and_is_left_out():
     ruin = Keep(lambda model, logs: model.trainable_weights[0].assign([[float("nan")]]) if logs["loss"] < 0.1 else None)
     found = search(Line(), points(1.0), callbacks=[ruin])

@@ -7,21 +7,10 @@ import pytest
 from kerascnn.architectures import build
 from kerascnn.training import Checkpoint, Stage, precision
 from kerascnn.training.precision import check_precision, choose_precision, computing_in
-from tests.training.small_run import AtStep, make_task, run
+from tests.training.small_run import AtStep, Killed, kill, make_task, run
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 FLAGS = {"none": "flags : sse avx2 avx512f", "avx512": "flags : avx512f avx512_bf16", "amx": "flags : amx_bf16"}
-
-
-class Killed(BaseException):
-    pass
-
-
-def kill_at(step):
-    def kill():
-        raise Killed
-
-    return AtStep(step, kill)
 
 
 @pytest.fixture
@@ -66,7 +55,10 @@ def test_a_system_that_does_not_tell_has_none(monkeypatch, tmp_path):
 def test_fit_refuses_it_before_the_work(machine):
     machine("none")
     with pytest.raises(ValueError, match="mixed_bfloat16 needs"):
-        run(stages=[Stage("head", 1, 0.05), Stage("head", 1, 0.05, precision="mixed_bfloat16")], callbacks=[kill_at(1)])
+        run(
+            stages=[Stage("head", 1, 0.05), Stage("head", 1, 0.05, precision="mixed_bfloat16")],
+            callbacks=[AtStep(1, kill)],
+        )
 
 
 def test_layers_between_normalisation_and_logits_compute_in_it(machine):
@@ -111,7 +103,7 @@ def test_an_error_leaves_float32(machine):
     machine("avx512")
     task = make_task()
     with pytest.raises(Killed):
-        run(stages=[Stage("all", 1, 0.05, precision="mixed_bfloat16")], task=task, callbacks=[kill_at(2)])
+        run(stages=[Stage("all", 1, 0.05, precision="mixed_bfloat16")], task=task, callbacks=[AtStep(2, kill)])
     assert {layer.compute_dtype for layer in task.model.layers} == {"float32"}
 
 
@@ -165,6 +157,28 @@ def test_a_machine_without_it_is_not_timed(machine, monkeypatch):
     assert choose_precision(make_task().model, None, None) == "float32"
 
 
+def test_a_model_that_would_compute_the_same_is_not_timed(machine, monkeypatch):
+    machine("avx512")
+    monkeypatch.setattr(precision, "_time_steps", None)
+    features = keras.Input((4,))
+    tail = keras.Model(features, keras.layers.Dense(3)(keras.layers.Dropout(0.5)(features)))
+    assert choose_precision(tail, None, None) == "float32"
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_a_layer_that_normalises_pictures_with_moments_of_its_own_keeps_float32(trainable):
+    inputs = keras.Input((8, 8, 3))
+    normalization = keras.layers.Normalization(mean=[120.0, 115.0, 100.0], variance=[3600.0, 3500.0, 3600.0])
+    moments = keras.layers.Normalization()
+    convolution = keras.layers.Conv2D(2, 3)
+    x = keras.layers.Flatten()(convolution(moments(normalization(inputs))))
+    model = keras.Model(inputs, keras.layers.Dense(2)(x))
+    convolution.trainable = trainable
+    with computing_in(model, "mixed_bfloat16"):
+        kinds = [layer.compute_dtype for layer in (normalization, moments, convolution)]
+    assert kinds == ["float32", "float32", "bfloat16"]
+
+
 def test_a_run_goes_on_in_the_precision_that_it_began_with(machine, monkeypatch, tmp_path):
     machine("avx512")
     monkeypatch.setattr(precision, "_time_steps", lambda model, batch: -len(model.get_layer("conv2").compute_dtype))
@@ -172,7 +186,7 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with(machine, monkeypatch,
     undisturbed = run(stages=stages)
     assert undisturbed[0].stages[0]["precision"] == "mixed_bfloat16"  # the longer name
     with pytest.raises(Killed):
-        run(tmp_path, stages=stages, callbacks=[kill_at(3)])
+        run(tmp_path, stages=stages, callbacks=[AtStep(3, kill)])
     monkeypatch.setattr(precision, "_time_steps", lambda model, batch: len(model.get_layer("conv2").compute_dtype))
     history, weights = run(tmp_path, stages=stages, resume=True)
     assert history == undisturbed[0]
@@ -183,6 +197,6 @@ def test_a_run_goes_on_in_the_precision_that_it_began_with(machine, monkeypatch,
 def test_checkpoints_of_a_run_in_another_precision_are_refused(machine, tmp_path):
     machine("avx512")
     with pytest.raises(Killed):
-        run(tmp_path, stages=[Stage("all", 2, 0.05)], callbacks=[kill_at(3)])
+        run(tmp_path, stages=[Stage("all", 2, 0.05)], callbacks=[AtStep(3, kill)])
     with pytest.raises(ValueError, match="started with stages"):
         run(stages=[Stage("all", 2, 0.05, precision="mixed_bfloat16")], checkpoint=Checkpoint(tmp_path, resume=True))

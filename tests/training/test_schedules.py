@@ -121,6 +121,11 @@ def test_a_model_with_rates_of_its_own_is_stored_and_loaded(network, tmp_path):
         np.testing.assert_array_equal(weight, other)
 
 
+def test_factors_need_the_parts_of_a_model():
+    with pytest.raises(ValueError, match=r"rate_factors need the model.*\{'head': 2.0\}, model=None"):
+        make_optimizer(Stage("all", 1, 0.1, rate_factors={"head": 2.0}), 1)
+
+
 def test_factors_of_unknown_parts_are_refused(network):
     with pytest.raises(ValueError, match=r"tiny has the parts stride1, stride2, head.*'stride4'"):
         make_optimizer(Stage("all", 1, 0.1, rate_factors={"stride4": 0.1}), 1, network)

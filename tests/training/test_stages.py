@@ -1,5 +1,8 @@
 """Stages: which layers are frozen, exactly, and what a way of training consists of."""
 
+import json
+from dataclasses import asdict, replace
+
 import keras
 import pytest
 from keras import layers
@@ -97,6 +100,24 @@ def test_transfer_trains_the_head_and_then_everything():
     assert head.batch_norm == fine_tune.batch_norm == "frozen"
 
 
+def test_a_stage_cannot_change_and_is_equal_to_one_that_says_the_same():
+    factors = {"stride8": 0.1, "stride16": 0.3}
+    stage = Stage("all", 1, 1e-3, rate_factors=factors)
+    factors["stride8"] = 1.0
+    assert {stage, Stage("all", 1, 1e-3, rate_factors={"stride16": 0.3, "stride8": 0.1})} == {stage}
+    assert stage != Stage("all", 1, 1e-3, rate_factors=factors)
+    with pytest.raises(TypeError):
+        stage.rate_factors["stride8"] = 1.0
+
+
+def test_the_settings_of_a_stage_are_what_json_gives_again_and_make_it_again():
+    stage = Stage("all", 1, 1e-3, rate_factors={"stride8": 0.1}, patience=2)
+    settings = stage.settings()
+    assert settings["rate_factors"] == {"stride8": 0.1}
+    assert json.loads(json.dumps(settings)) == settings
+    assert Stage(**settings) == stage == replace(stage) == Stage(**asdict(stage))
+
+
 def test_transfer_leaves_out_a_part_without_epochs():
     assert [stage.name for stage in transfer(3, 0)] == ["head"]
     assert [(stage.name, stage.trainable) for stage in transfer(0, 3, fine_tune_from="all")] == [("fine-tune", "all")]
@@ -109,7 +130,7 @@ def test_transfer_unfreezes_gradually_where_several_parts_are_named():
     assert [(stage.name, stage.trainable, stage.epochs) for stage in stages] == [
         ("head", "head", 3), ("fine-tune stride32", "stride32", 2), ("fine-tune all", "all", 2),
     ]  # fmt: skip
-    assert [stage.rate_factors for stage in stages] == [{}, {"stride16": 0.5}, {"stride16": 0.5}]
+    assert [dict(stage.rate_factors) for stage in stages] == [{}, {"stride16": 0.5}, {"stride16": 0.5}]
     with pytest.raises(ValueError, match="of a part"):
         transfer(0, 2, fine_tune_from=())
 

@@ -1,5 +1,7 @@
 """The frozen part runs once: where a model is divided, and that training its tail is training the whole."""
 
+import gc
+import threading
 from dataclasses import replace
 
 import keras
@@ -12,17 +14,9 @@ from kerascnn.data import mirror, pipeline
 from kerascnn.tasks import ClassificationTask
 from kerascnn.training import Checkpoint, Stage, engines, fit, freeze
 from kerascnn.training.trunk import divide
-from tests.training.small_run import AtStep, make_split, make_task
+from tests.training.small_run import AtStep, Killed, kill, make_split, make_task
 
 PICTURES = make_split(0, 37)
-
-
-class Killed(BaseException):
-    pass
-
-
-def kill():
-    raise Killed
 
 
 def make_network(name, trainable, batch_norm="frozen", **options):
@@ -46,16 +40,16 @@ def make_network(name, trainable, batch_norm="frozen", **options):
 )
 def test_trunk_and_tail_are_the_network(name, options, trainable, shapes):
     model = make_network(name, trainable, **options)
-    base, tail = divide(model)
+    trunk, tail = divide(model)
     images = np.random.default_rng(0).integers(0, 256, (2, 65, 67, 3), dtype=np.uint8)
-    features = base(images)
+    features = trunk(images)
     if shapes is not None:
         assert sorted(each.shape[1:] for each in features) == sorted(shapes)
     expected = keras.ops.convert_to_numpy(model(images, training=False))
     found = keras.ops.convert_to_numpy(tail([*features], training=False))
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
     assert {each.path for each in tail.trainable_weights} == {each.path for each in model.trainable_weights}
-    assert not base.model.trainable_weights
+    assert not trunk.model.trainable_weights
 
 
 @pytest.mark.parametrize(("trainable", "batch_norm"), [("all", "frozen"), ("all", "trained"), ("stride2", "trained")])
@@ -70,8 +64,8 @@ def test_what_draws_or_collects_is_left_to_the_tail():
     x = layers.Conv2D(2, 3, name="behind")(x)
     model = keras.Model(inputs, layers.Dense(2, name="head")(layers.Flatten()(x)))
     model.get_layer("frozen").trainable = model.get_layer("behind").trainable = False
-    base, _ = divide(model)
-    assert [layer.name for layer in base.model.layers][-1] == "frozen"
+    trunk, _ = divide(model)
+    assert [layer.name for layer in trunk.model.layers][-1] == "frozen"
     model.get_layer("collects").trainable = False
     assert isinstance(divide(model)[0].model.layers[-1], layers.Flatten)
 
@@ -179,6 +173,14 @@ def test_features_that_do_not_fit_come_from_the_faster_engine_in_every_epoch(lit
     part = train()
     assert_near(part, train(divided=False))
     assert part[2][0].name == "tail"
+
+
+def test_engines_end_with_the_stage_that_they_ran_for(litert):
+    before = threading.active_count()
+    for _ in range(2):
+        train(augment=[mirror()], stages=[Stage("head", 1, 0.05)])
+    gc.collect()
+    assert threading.active_count() <= before
 
 
 def test_a_run_goes_on_with_the_engine_that_it_began_with(litert, tmp_path, monkeypatch):

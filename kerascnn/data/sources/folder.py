@@ -6,15 +6,17 @@ from pathlib import Path
 
 import numpy as np
 
-from kerascnn.data.checks import MAX_PIXELS, SetAside, UnusableError, check_files
+from kerascnn.data.checks import MAX_PIXELS, Checked, SetAside, UnusableError, check_files
+from kerascnn.data.sources.annotations import Annotations
 from kerascnn.data.sources.files import SPLIT_FOLDERS, list_files, relative_name, split_of_paths
 from kerascnn.data.sources.source import Source, Split, check_classes, split_by_class
 
 logger = logging.getLogger(__name__)
 
+Usable = tuple[Path, Checked]
+
 OUTSIDE = "not in a class folder, or in a hidden one"
 HIDDEN = (".", "__MACOSX", "@eaDir")  # system folders: what Macs put into archives, and NAS beside photos
-UNKNOWN = -1  # the label of a picture to predict on
 
 
 def folder(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> Source:
@@ -47,13 +49,13 @@ def folder(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> 
     used: dict[str, Split] = {}
     set_aside = [SetAside(relative_name(each, root), OUTSIDE) for each in _outside(root, split_roots)]
     for name, split_root in split_roots.items():
-        by_class = [(each, _class_of(each, split_root)) for each in list_files(split_root)]
-        set_aside += [
-            SetAside(relative_name(each, root), OUTSIDE) for each, class_name in by_class if class_name not in index
-        ]
-        labelled = [(each, index[class_name]) for each, class_name in by_class if class_name in index]
-        used[name], left_out = _check(root, labelled, max_pixels)
+        class_of = {each: _class_of(each, split_root) for each in list_files(split_root)}
+        outside = [each for each, class_name in class_of.items() if class_name not in index]
+        set_aside += [SetAside(relative_name(each, root), OUTSIDE) for each in outside]
+        usable, left_out = _check(root, [each for each in class_of if class_of[each] in index], max_pixels)
         set_aside += left_out
+        labels = np.array([index[class_of[path]] for path, _ in usable], np.int32)
+        used[name] = _split(root, usable, {"label": labels})
 
     if set_aside:
         logger.warning("Set aside %d files, the first %s: %s.", len(set_aside), set_aside[0].path, set_aside[0].reason)
@@ -67,7 +69,7 @@ def folder(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> 
 
 
 def pictures(paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS) -> tuple[Split, tuple[SetAside, ...]]:
-    """Read picture files without classes, to predict on; each has the label -1.
+    """Read picture files without annotation, to predict on.
 
     Args:
         paths: files.
@@ -76,9 +78,8 @@ def pictures(paths: Sequence[str | Path], *, max_pixels: int = MAX_PIXELS) -> tu
     Returns:
         The usable pictures, and what was set aside.
     """
-    files = [Path(path) for path in paths]
-    split, set_aside = _check(Path(), [(path, UNKNOWN) for path in files], max_pixels)
-    return split, tuple(set_aside)
+    usable, set_aside = _check(Path(), [Path(path) for path in paths], max_pixels)
+    return _split(Path(), usable, {}), tuple(set_aside)
 
 
 def _find_splits(root: Path) -> dict[str, Path]:
@@ -131,13 +132,16 @@ def _class_of(path: Path, split_root: Path) -> str:
     return folders[0] if folders and not any(each.startswith(HIDDEN) for each in folders) else ""
 
 
-def _check(root: Path, labelled: list[tuple[Path, int]], max_pixels: int) -> tuple[Split, list[SetAside]]:
-    paths, labels, usable, set_aside = [], [], [], []
-    for (path, label), found in zip(labelled, check_files([path for path, _ in labelled], max_pixels), strict=True):
+def _check(root: Path, paths: Sequence[Path], max_pixels: int) -> tuple[list[Usable], list[SetAside]]:
+    """Give the usable pictures with what was found of them, and what was set aside."""
+    usable, set_aside = [], []
+    for path, found in zip(paths, check_files(paths, max_pixels), strict=True):
         if isinstance(found, UnusableError):
             set_aside.append(SetAside(relative_name(path, root), str(found)))
-            continue
-        paths.append(path)
-        labels.append(label)
-        usable.append(found)
-    return split_of_paths(paths, root, {"label": np.array(labels, np.int32)}, usable), set_aside
+        else:
+            usable.append((path, found))
+    return usable, set_aside
+
+
+def _split(root: Path, usable: Sequence[Usable], annotations: Annotations) -> Split:
+    return split_of_paths([path for path, _ in usable], root, annotations, [found for _, found in usable])

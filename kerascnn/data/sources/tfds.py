@@ -11,14 +11,17 @@ import tensorflow_datasets as tfds
 from kerascnn.data.checks import SetAside, UnusableError, check_picture
 from kerascnn.data.decode import open_picture
 from kerascnn.data.faces import LANDMARKS, Faces
+from kerascnn.data.faces.circumstances import IMAGE_SIZE as FACES_SIZE
 from kerascnn.data.scenes import Scenes
 from kerascnn.data.sources.annotations import collect_annotations
+from kerascnn.data.sources.crops import crop_to_boxes
 from kerascnn.data.sources.source import Source, Split, check_classes, split_at_random, split_by_class
 
 Example = Mapping[str, Any]
 # From an example to its annotation, by the keys of a sample.
 Annotate = Callable[[Example], dict[str, np.ndarray]]
 BOXES = ("boxes", "class_ids")
+FACE_MARGIN = 0.2  # around the box of a face, in its longer sides
 
 
 def tfds_source(name: str, *, annotation: str = "label", seed: int = 0, data_dir: str | None = None) -> Source:
@@ -69,7 +72,8 @@ def faces_source(config: str = "full", *, data_dir: str | None = None) -> Source
         data_dir: where tfds keeps its data; by default where it always does.
 
     Returns:
-        The data set; its classes are the names of the landmarks.
+        The data set, each picture cut to its face, as a detector of faces would give it; its classes are the names of
+        the landmarks.
 
     Raises:
         ValueError: for an unknown config.
@@ -77,7 +81,9 @@ def faces_source(config: str = "full", *, data_dir: str | None = None) -> Source
     if config not in Faces.builder_configs:
         raise ValueError(f"faces comes as {', '.join(Faces.builder_configs)}. Received: {config!r}.")
     source = _read(Faces(config=config, data_dir=data_dir), f"faces/{config}", "landmarks", seed=0)
-    return dataclasses.replace(source, classes=LANDMARKS)
+    size = (FACES_SIZE, FACES_SIZE)
+    train, valid, test = (crop_to_boxes(split, size, FACE_MARGIN) for split in source.splits.values())
+    return dataclasses.replace(source, classes=LANDMARKS, train=train, valid=valid, test=test)
 
 
 def _read(builder: tfds.core.DatasetBuilder, name: str, annotation: str, seed: int) -> Source:
@@ -142,7 +148,7 @@ def _find_landmarks(
             return {"landmarks": np.float32([[found[f"{name}_x"], found[f"{name}_y"]] for name in names])}
 
         return names, ("landmarks",), ("landmarks",), from_names
-    keys = ("landmarks", "visibility") if "visibility" in features else ("landmarks",)
+    keys = tuple(key for key in ("landmarks", "visibility", "boxes") if key in features)
     names = tuple(str(number) for number in range(landmarks.shape[0]))
     return names, keys, keys, lambda example: {key: example[key] for key in keys}
 

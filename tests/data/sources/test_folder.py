@@ -432,7 +432,7 @@ def test_pictures_have_no_class_and_keep_their_order(two_classes):
     paths = [two_classes / "bees" / "1.png", str(two_classes / "ants" / "0.png")]
     split, set_aside = pictures(paths)
     assert split.names == [str(path) for path in paths]
-    assert split.labels.tolist() == [-1, -1] and set_aside == ()
+    assert split.annotations == {} and set_aside == ()
     assert read_everything(split) == [2]
 
 

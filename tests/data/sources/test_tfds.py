@@ -9,7 +9,8 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
 
-from kerascnn.data import open_source, scenes_source, tfds_source
+from kerascnn.data import faces_source, open_source, scenes_source, tfds_source
+from kerascnn.data.faces import LANDMARKS
 from kerascnn.data.sample import check_sample
 from kerascnn.data.scenes import CLASSES, render_scene
 
@@ -245,3 +246,47 @@ def test_boxes_of_a_data_set_without_are_refused(toy):
         toy(ToyTrainOnly, annotation="boxes")
     with pytest.raises(ValueError, match="has labels, and boxes are needed"):
         open_source("photos", annotation="boxes")
+
+
+class ToyLandmarks(Toy):
+    """Landmarks by name, as `celeb_a` has them."""
+
+    SPLITS = {"train": list(range(10))}  # noqa: RUF012
+
+    def _info(self):
+        names = ("left_eye_x", "left_eye_y", "nose_x", "nose_y")
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "landmarks": {name: np.int64 for name in names},
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _generate_examples(self, numbers):
+        for number in numbers:
+            landmarks = {"left_eye_x": number, "left_eye_y": 1, "nose_x": 2, "nose_y": 3}
+            yield number, {"image": np.full((20, 20, 3), number, np.uint8), "landmarks": landmarks}
+
+
+def test_landmarks_by_name_become_rows(toy):
+    source = toy(ToyLandmarks, annotation="landmarks")
+    assert source.classes == ("left_eye", "nose")
+    assert (len(source.train), len(source.valid)) == (8, 2)
+    for index in range(8):
+        sample = source.train.read(tf.constant(index, tf.int64))
+        check_sample(sample)
+        np.testing.assert_array_equal(sample["landmarks"], [[sample["image"][0, 0, 0].numpy(), 1], [2, 3]])
+
+
+def test_embedded_faces_are_cut_out_and_their_landmarks_go_along(data_dir):
+    source = faces_source("tiny", data_dir=data_dir)
+    assert source.classes == LANDMARKS
+    assert [len(split) for split in source.splits.values()] == [60, 30, 30]
+    samples = [source.valid.read(tf.constant(index, tf.int64)) for index in range(30)]
+    for sample in samples:
+        check_sample(sample)
+        height, width, _ = sample["image"].shape
+        seen = sample["landmarks"].numpy()[sample["visibility"].numpy() > 0]
+        assert (seen >= 0).all() and (seen <= (width, height)).all() and max(height, width) <= 112
+    assert min(sample["image"].shape[0] for sample in samples) < 80
+    with pytest.raises(ValueError, match="faces comes as"):
+        faces_source("huge", data_dir=data_dir)

@@ -10,6 +10,10 @@ from kerascnn.architectures.catalogue import build
 Tensor = keras.KerasTensor
 
 SQUEEZED = 64  # channels that each place of the last feature map keeps
+HIDDEN = 256  # units that see all places
+# Answers start near the middle of the picture: large errors in the first steps would silence the features of the body.
+SMALL = keras.initializers.RandomNormal(stddev=0.01)
+MIDDLE = keras.initializers.Constant(0.5)
 
 
 def localizer(
@@ -37,8 +41,8 @@ def localizer(
     body = build(architecture, input_shape, None, **options)
     what, where = _pooled(body.output, dropout), _spread(body.output, dropout)
     outputs = [
-        layers.Dense(1, name="presence")(what),
-        layers.Dense(4, name="box")(where),
+        layers.Dense(1, kernel_initializer=SMALL, name="presence")(what),
+        layers.Dense(4, kernel_initializer=SMALL, name="box")(where),
         layers.Dense(num_classes, name="predictions")(what),
     ]
     return keras.Model(body.input, layers.Concatenate(name="answer")(outputs), name=architecture)
@@ -73,9 +77,8 @@ def landmarker(
         raise ValueError(f"num_landmarks must be at least 1. Received: num_landmarks={num_landmarks}.")
     body = build(architecture, input_shape, None, **options)
     features = _spread(body.output, dropout)
-    # From the middle of the picture on, so that the first steps are not spent on getting there.
-    points = layers.Dense(2 * num_landmarks, bias_initializer=keras.initializers.Constant(0.5), name="points")(features)
-    visibility = layers.Dense(num_landmarks, name="visibility")(features)
+    points = layers.Dense(2 * num_landmarks, kernel_initializer=SMALL, bias_initializer=MIDDLE, name="points")(features)
+    visibility = layers.Dense(num_landmarks, kernel_initializer=SMALL, name="visibility")(features)
     outputs = [layers.Reshape((num_landmarks, 2))(points), layers.Reshape((num_landmarks, 1))(visibility)]
     return keras.Model(body.input, layers.Concatenate(name="answer")(outputs), name=architecture)
 
@@ -86,9 +89,10 @@ def _pooled(features: Tensor, dropout: float) -> Tensor:
 
 
 def _spread(features: Tensor, dropout: float) -> Tensor:
-    """Keep a few features of each place, because a mean would not say where they are."""
+    """Keep a few features of each place, since a mean would not say where they are, and look at all of them at once."""
     x = layers.Conv2D(SQUEEZED, 1, activation="relu", name="squeeze")(features)
-    return _dropped(layers.Flatten(name="places")(x), dropout, "places_dropout")
+    x = layers.Dense(HIDDEN, activation="relu", name="hidden")(layers.Flatten(name="places")(x))
+    return _dropped(x, dropout, "hidden_dropout")
 
 
 def _dropped(features: Tensor, dropout: float, name: str) -> Tensor:
