@@ -162,6 +162,7 @@ def export_run(
     with new_run_folder(path, overwrite=overwrite) as folder:
         measured, answers = _export(folder, task, source, card["seed"], keep_over_budget)
         card |= measured | {
+            "card_version": CARD_VERSION,
             "exported": {"command": command, "created": _now(), "data": describe_source(source)},
             "seconds": card.get("seconds", round(time.monotonic() - started, 1)),
         }
@@ -288,7 +289,7 @@ def open_data(card: Mapping[str, Any], data: str | None = None) -> Source:
             "%s has changed since the run: pictures that it was trained on may be in the validation split now, and "
             "the %s too high.",
             source.name,
-            card["score_name"],
+            TASKS[card["task"]].score_name,
         )
     return source
 
@@ -304,6 +305,7 @@ def open_run(path: str | Path) -> tuple[Task, dict[str, Any], History]:
     card = read_card(folder)
     task = load_task(folder / MODEL_FILE, card["task"], card["classes"])
     task = replace(task, architecture=card["architecture"], options=card.get("options", {}))
+    card = {"score_name": task.score_name, "monitor": task.monitor} | card  # cards of version 1 lack them
     return task, card, History(read_history(folder), card["stages"], card["best_epoch"], card["interrupted"])
 
 

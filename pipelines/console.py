@@ -21,6 +21,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kerascnn.export import PRECISIONS, Reference
+from kerascnn.report import by_reason
 from kerascnn.tasks import Task
 from kerascnn.training import RunInterrupted
 
@@ -131,14 +132,37 @@ def print_measured(title: str, task: Task, answers: Reference) -> None:
     console.print(f"{task.score_name} {score:.1%} on {metrics['examples']} pictures")
 
 
+def print_data(data: Mapping[str, Any], unit: str) -> None:
+    """Print what is in a data set, as `describe_source` gives it: splits, classes, what was set aside, duplicates."""
+    console, splits = Console(), data["splits"]
+    table = Table(title=escape(data["source"]), title_justify="left")
+    for heading in (f"{unit} of a class", *splits):
+        table.add_column(heading, justify="right" if heading in splits else "left", overflow="fold")
+    for name in splits["train"]["per_class"]:
+        table.add_row(escape(name), *(f"{split['per_class'][name]:,}" for split in splits.values()))
+    table.add_section()
+    table.add_row("pictures", *(f"{split['examples']:,}" for split in splits.values()))
+    console.print(table)
+    plain = {"soft_wrap": True, "highlight": False, "markup": False}
+    console.print(f"set aside: {len(data['set_aside'])}", **plain)
+    for reason, entries in by_reason(data["set_aside"]):
+        console.print(f"  {reason}: {len(entries)}", **plain)
+        for entry in entries[:EXAMPLES]:
+            console.print(f"    {entry['path']} ({entry['reason']})", **plain)
+    duplicates = data["duplicates_across_splits"]
+    console.print(f"pictures for training that are measured on too: {len(duplicates)}", **plain)
+    for pair in duplicates[:EXAMPLES]:
+        console.print(f"    {' and '.join(pair)}", **plain)
+
+
 def print_answers(names: Sequence[str], answers: Sequence[Sequence[str]]) -> None:
     """Print what was answered about each picture, the surest or most important first."""
     table = Table()
     table.add_column("picture", overflow="fold")
-    for place in range(1, max(map(len, answers)) + 1):
+    for place in range(1, max(1, *map(len, answers)) + 1):
         table.add_column(f"{place}.", overflow="fold")
     for name, parts in zip(names, answers, strict=True):
-        table.add_row(escape(name), *map(escape, parts))
+        table.add_row(escape(name), *map(escape, parts or ["nothing"]))
     Console().print(table)
 
 

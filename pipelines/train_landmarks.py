@@ -57,8 +57,7 @@ def main(config: Config) -> int:
             image_size=config.image_size,
             weights=config.start,
             loss_options={"form": config.form},
-            dropout=config.dropout or 0.0,
-            **config.options,
+            **{"dropout": config.dropout or 0.0} | config.options,
         )
 
     return train(config, make_task, config.stages(), annotation=LandmarksTask.annotation, weights=config.start)

@@ -58,8 +58,7 @@ def main(config: Config) -> int:
             image_size=config.image_size,
             weights=config.start,
             loss_options={"form": config.form, "box_form": config.box_form, "box_weight": config.box_weight},
-            dropout=config.dropout or 0.0,
-            **config.options,
+            **{"dropout": config.dropout or 0.0} | config.options,
         )
 
     return train(config, make_task, config.stages(), annotation=LocalizationTask.annotation, weights=config.start)

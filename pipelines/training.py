@@ -111,7 +111,7 @@ def train(
     preset(config.augment)  # an unknown one is refused now
     with distribution.in_turn():  # the first one prepares data sets
         source = open_source(config.data, seed=config.seed, annotation=annotation)
-    swap = swap_sides(source.classes) if annotation == "landmarks" else None
+    swap = swap_sides(source.classes) if annotation == "landmarks" and config.mirror else None
     augment = preset(config.augment, config.mirror, swap)
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
     checkpoint = Checkpoint(
@@ -198,9 +198,10 @@ def _for_experts(stage: Stage, config: TrainingConfig) -> Stage:
 def run_name(data: str) -> str:
     """Name a run after its data: the last folder of a path, the whole name of a data set."""
     kind, _, rest = data.partition(":")
-    if kind == "tfds" or (not rest and data.partition("/")[0] == "scenes"):
+    if kind == "tfds" or (not rest and data.partition("/")[0] in ("scenes", "faces")):
         return (rest or data).replace("/", "_")
-    return Path(rest or data).resolve().name
+    path = Path(rest or data).resolve()
+    return path.stem if kind == "csv" else path.name
 
 
 def make_small(config: Config, name: str, *, data: str = "scenes/tiny", **settings: Any) -> Config:

@@ -1,6 +1,7 @@
 """The run folder: what is in its card and its report, and what is kept when something fails."""
 
 import json
+import shutil
 import time
 
 import keras
@@ -103,6 +104,15 @@ def test_a_run_is_opened_as_it_was_written(written, task):
     np.testing.assert_allclose(opened.model(pictures), task.model(pictures), atol=1e-6)
     assert history == HISTORY
     assert card["classes"] == list(CLASSES)
+
+
+def test_a_card_of_version_1_is_read(written, tmp_path):
+    shutil.copytree(written[0], tmp_path / "old")
+    card = read_card(tmp_path / "old")
+    old = {key: value for key, value in card.items() if key not in ("score_name", "monitor")}
+    (tmp_path / "old" / "card.json").write_text(json.dumps(old))
+    _, found, _ = open_run(tmp_path / "old")
+    assert (found["score_name"], found["monitor"]) == ("accuracy", "accuracy")
 
 
 def test_the_network_of_a_run_folder_is_read_from_its_card(written, tmp_path):

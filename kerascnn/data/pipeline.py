@@ -49,7 +49,8 @@ def pipeline(
     Args:
         split: the samples.
         task: gives the size of the network's input and the targets.
-        augment: augmentations, done one after another, or the name of a preset, see `kerascnn.data.preset`.
+        augment: augmentations, done one after another, or the name of a preset, see `kerascnn.data.preset`. A preset by
+            its name does not mirror pictures with landmarks: `preset(name, swap=swap_sides(names))` does.
         batch_size: pictures in a batch; the last one of an epoch may be smaller.
         seed: shuffles again for every epoch and decides the augmentations. None keeps the order, for validation.
         cache: decodes all pictures at once, now, and keeps them: in `memory`, or below a folder, where another run
@@ -77,7 +78,8 @@ def pipeline(
             multiple of the devices, or a cache of samples with masks.
         NotADirectoryError: if the cache is a file.
     """
-    augment = preset(augment) if isinstance(augment, str) else augment
+    if isinstance(augment, str):  # whose left is whose right only the names of landmarks tell
+        augment = preset(augment, mirrored="landmarks" not in split.annotations)
     if len(split) == 0:
         raise ValueError("The split is empty: there is nothing to read.")
     if batch_size < 1:

@@ -38,10 +38,10 @@ class LocalizationLoss(keras.losses.Loss):
         self,
         image_size: tuple[int, int],
         form: str = "log",
-        box_form: str = "squared",
+        box_form: str = "ciou",
         *,
         presence_weight: float = 1.0,
-        box_weight: float = 1.0,
+        box_weight: float = 2.0,
         class_weight: float = 1.0,
         **options: Any,
     ) -> None:

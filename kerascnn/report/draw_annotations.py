@@ -128,6 +128,30 @@ def draw_points(
     return np.asarray(drawn).copy()
 
 
+def draw_lines(picture: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Draw a line from each point to another, such as from where a landmark is to where it was said to be.
+
+    Args:
+        picture: uint8, (H, W, 3), RGB.
+        starts: (N, 2), x, y in pixels.
+        ends: (N, 2).
+
+    Returns:
+        uint8, (H, W, 3).
+
+    Raises:
+        TypeError: the picture is not a uint8 array.
+        ValueError: the picture is not (H, W, 3), or the points are not (N, 2).
+    """
+    check_picture(picture)
+    starts, ends = _checked("starts", starts, 2), _checked("ends", ends, 2, starts=starts)
+    canvas = Image.fromarray(picture)
+    pen = ImageDraw.Draw(canvas)
+    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+        pen.line([*start, *end], fill=WHITE, width=_line_width(picture))
+    return np.asarray(canvas).copy()
+
+
 def _checked(name: str, rows: np.ndarray, width: int, **others: Sequence | None) -> np.ndarray:
     """Give the rows in float64; refuse other shapes, and what does not come once a row."""
     rows = np.asarray(rows, np.float64)

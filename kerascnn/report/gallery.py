@@ -8,7 +8,7 @@ import numpy as np
 
 from kerascnn.report import units
 from kerascnn.report.draw import check_picture, draw_label
-from kerascnn.report.draw_annotations import VISIBLE, draw_boxes, draw_points
+from kerascnn.report.draw_annotations import VISIBLE, draw_boxes, draw_lines, draw_points
 from kerascnn.results import Classification, Detections, Landmarks
 
 TRUE, SAID = 0, 1  # which colour of the palette a box has
@@ -125,8 +125,9 @@ def _(answer: Detections, truth: Detections, picture: np.ndarray, name: str) -> 
 
 @describe_answer.register
 def _(answer: Landmarks, most: int) -> list[str]:
-    found = zip(answer.names, answer.visibility, answer.points.round().astype(int), strict=True)
-    return [f"{name} at {x}, {y}" for name, seen, (x, y) in found if seen >= VISIBLE][:most]
+    order = np.argsort(-answer.visibility, kind="stable")
+    places = answer.points.round().astype(int)
+    return ["{} at {}, {}".format(answer.names[k], *places[k]) for k in order if answer.visibility[k] >= VISIBLE][:most]
 
 
 @draw_answer.register
@@ -139,7 +140,8 @@ def _(answer: Landmarks, truth: Landmarks, picture: np.ndarray, name: str) -> Mi
     errors = np.linalg.norm(answer.points - truth.points, axis=-1)
     seen = truth.visibility > 0
     worst = int(np.argmax(np.where(seen, errors, -1)))
-    drawn = draw_points(picture, answer.points, visibility=truth.visibility)
+    drawn = draw_lines(picture, truth.points[seen], answer.points[seen])
+    drawn = draw_points(drawn, answer.points, visibility=truth.visibility)
     note = f"{errors[worst]:.0f} px off"
     return Mistake(drawn, f"{seen.sum()} landmarks", f"{answer.names[worst]} elsewhere", note, name)
 

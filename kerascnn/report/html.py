@@ -70,7 +70,7 @@ def write_html(
         splits=splits,
         history_plot=Markup(plot(history)) if history else None,
         mistakes=[(mistake, _data_url(mistake.picture)) for mistake in mistakes[:MAX_MISTAKES]],
-        num_mistakes=len(mistakes) if num_mistakes is None else num_mistakes,
+        num_mistakes=len(mistakes) or None if num_mistakes is None else num_mistakes,
         set_aside=by_reason(card["data"].get("set_aside", [])),
         per_class=_pictures_per_class(card["data"]["splits"], card["classes"]),
     )

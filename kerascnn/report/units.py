@@ -93,7 +93,7 @@ def title(text: str) -> str:
 
 
 def monitor_name(monitor: str) -> str:
-    """Name a metric that Keras logs: `mean_iou` is the mean IoU."""
+    """Name a metric that Keras logs: `box_iou` is the mean IoU."""
     return MONITOR_NAMES.get(monitor, monitor.replace("_", " "))
 
 

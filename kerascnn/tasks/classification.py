@@ -1,6 +1,5 @@
 """Classification: which of the classes is in the picture?"""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +8,11 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 
-from kerascnn.architectures import RELEASES, build, load_weights
+from kerascnn.architectures import build, load_weights
 from kerascnn.losses import AuxiliaryCrossEntropy, SmoothedCrossEntropy
 from kerascnn.metrics.classification import MainAccuracy, summarise_classification
 from kerascnn.results import Classification
-from kerascnn.tasks.task import Task, check_names
+from kerascnn.tasks.task import Task, check_names, is_of_other_classes
 
 
 @dataclass(frozen=True)
@@ -142,17 +141,8 @@ def classification(
     names = tuple(classes)
     height, width = image_size
     model = build(architecture, (height, width, 3), len(names), **options)
-    report = None if weights is None else load_weights(model, weights, head=not _is_of_other_classes(weights, names))
+    report = None if weights is None else load_weights(model, weights, head=not is_of_other_classes(weights, names))
     auxiliary = None
     if options.pop("auxiliary", False):  # the two models share their layers
         auxiliary, model = model, keras.Model(model.input, model.get_layer("predictions").output, name=model.name)
     return ClassificationTask(model, names, report, architecture, options, auxiliary, label_smoothing)
-
-
-def _is_of_other_classes(weights: str | Path, classes: tuple[str, ...]) -> bool:
-    """Whether the weights are a run folder's whose classes are others, perhaps as many."""
-    path = Path(weights)
-    card = (path if path.is_dir() else path.parent) / "card.json"
-    if str(weights) in RELEASES or not card.is_file():
-        return False
-    return tuple(json.loads(card.read_text(encoding="utf-8"))["classes"]) != classes

@@ -13,13 +13,15 @@ from kerascnn.architectures import landmarker, load_weights
 from kerascnn.losses import LandmarkLoss
 from kerascnn.metrics.landmarks import (
     FAILURE_THRESHOLD,
+    VISIBILITY_THRESHOLD,
     NormalizedMeanError,
     normalized_mean_errors,
     summarise_landmarks,
 )
 from kerascnn.results import Landmarks
-from kerascnn.tasks.task import Task, check_names
+from kerascnn.tasks.task import Task, check_names, is_of_other_classes
 
+SAME_SEEN = 0.9  # the share of landmarks of which two models must say the same, seen or not
 SAME_PLACES = 0.02  # the normalised mean error up to which two models give the same landmarks
 
 
@@ -41,7 +43,7 @@ class LandmarksTask(Task):
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
         super().__post_init__()
-        check_names("classes", self.classes, at_least=1)
+        check_names("classes", self.classes, at_least=2)
         _ = self.loss  # it refuses options that it does not have, now and not when training begins
         if self.model.output_shape != (None, len(self.classes), 3):
             raise ValueError(
@@ -122,10 +124,15 @@ class LandmarksTask(Task):
         return wrong[np.argsort(-errors[wrong], kind="stable")]
 
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
-        """Give the share of pictures on which the landmarks are the same within 2 % of the normalising length."""
+        """Give the share of pictures with the same landmarks seen, in the same places.
+
+        Those are the same that are within 2 % of the normalising length, in the mean of the picture.
+        """
         points, rows = (each["points"] * _extent(self.image_size) for each in (outputs, others))
         everything = np.concatenate([rows, np.ones_like(rows[..., :1])], axis=-1)
-        return float(np.mean(normalized_mean_errors(points, everything, self.normalization) <= SAME_PLACES))
+        near = normalized_mean_errors(points, everything, self.normalization) <= SAME_PLACES
+        seen, also_seen = (each["visibility"] >= VISIBILITY_THRESHOLD for each in (outputs, others))
+        return float(np.mean(near & (np.mean(seen == also_seen, axis=-1) >= SAME_SEEN)))
 
     def serving_model(self) -> keras.Model:
         """Give the model that answers with probabilities.
@@ -155,7 +162,8 @@ def landmarks(
 
     Args:
         architecture: its body, a name of `kerascnn.architectures.CLASSIFIERS`, such as `mobilenet_v2`.
-        names: of the landmarks, in their order; `left_eye...` and `right_eye...` say what errors are divided by.
+        names: of the landmarks, at least two, in their order; `left_eye...` and `right_eye...` say what errors are
+            divided by.
         image_size: (height, width) of the network's input in pixels.
         weights: of the body, or of a run folder of this task, see `kerascnn.architectures.load_weights`; None starts
             from a random initialisation.
@@ -163,16 +171,17 @@ def landmarks(
         **options: what `kerascnn.architectures.landmarker` takes, such as `dropout` or `alpha`.
 
     Raises:
-        ValueError: for names that are none, not different, empty or of several lines, or what the builder refuses.
+        ValueError: for names that are too few, not different, empty or of several lines, or what the builder refuses.
 
     Example:
         >>> task = landmarks("mobilenet_v2", ["left_eye", "right_eye", "nose"])
         >>> task.compile()
         >>> task.model.fit(images, rows)  # rows (N, 3, 3): x, y in pixels, visibility
     """
-    check_names("names", names, at_least=1)
+    check_names("names", names, at_least=2)
     model = landmarker(architecture, (*image_size, 3), len(names), **options)
-    report = None if weights is None else load_weights(model, weights)
+    own_head = weights is not None and not is_of_other_classes(weights, tuple(names))
+    report = None if weights is None else load_weights(model, weights, head=own_head)
     return LandmarksTask(model, tuple(names), report, architecture, options, loss_options)
 
 

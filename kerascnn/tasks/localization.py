@@ -14,10 +14,11 @@ from kerascnn.losses import LocalizationLoss
 from kerascnn.metrics.localization import BoxIoU, ObjectClassAccuracy, PresenceAccuracy, summarise_localization
 from kerascnn.ops import corners_from_shares, iou
 from kerascnn.results import Detections
-from kerascnn.tasks.task import Task, check_names
+from kerascnn.tasks.task import Task, check_names, is_of_other_classes
 
 NONE = -1  # the class where there is no object
 PRESENT = 0.5  # the probability from which on there is an object
+RIGHT_BOX = 0.5  # the IoU from which on a box is right
 SAME_BOX = 0.9  # the IoU from which on two models give the same box
 
 
@@ -104,7 +105,7 @@ class LocalizationTask(Task):
         """Find wrong answers on presence, wrong classes and boxes of an IoU below 0.5, the lowest IoU first."""
         answers, truths = self.decode(outputs), self.truths(targets)
         quality = np.array([_likeness(answer, truth) for answer, truth in zip(answers, truths, strict=True)])
-        wrong = np.flatnonzero(quality < PRESENT)
+        wrong = np.flatnonzero(quality < RIGHT_BOX)
         return wrong[np.argsort(quality[wrong], kind="stable")]
 
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
@@ -158,7 +159,8 @@ def localization(
     """
     check_names("classes", classes, at_least=1)
     model = localizer(architecture, (*image_size, 3), len(classes), **options)
-    report = None if weights is None else load_weights(model, weights)
+    own_head = weights is not None and not is_of_other_classes(weights, tuple(classes))
+    report = None if weights is None else load_weights(model, weights, head=own_head)
     return LocalizationTask(model, tuple(classes), report, architecture, options, loss_options)
 
 

@@ -1,14 +1,16 @@
 """The task: which question a network answers. What training, export and reports need to know of it, and no more."""
 
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
 
-from kerascnn.architectures import WeightsReport
+from kerascnn.architectures import RELEASES, WeightsReport
 
 
 @dataclass(frozen=True)
@@ -146,3 +148,12 @@ def check_names(kind: str, names: Sequence[str], *, at_least: int) -> None:
     one_line = all(isinstance(name, str) and name.splitlines() == [name] for name in found)
     if len(found) < at_least or not one_line or len(set(found)) != len(found):
         raise ValueError(f"{kind} must be at least {at_least} different names of one line. Received: {kind}={names!r}.")
+
+
+def is_of_other_classes(weights: str | Path, classes: tuple[str, ...]) -> bool:
+    """Whether the weights are a run folder's whose classes are others, perhaps as many."""
+    path = Path(weights)
+    card = (path if path.is_dir() else path.parent) / "card.json"
+    if str(weights) in RELEASES or not card.is_file():
+        return False
+    return tuple(json.loads(card.read_text(encoding="utf-8"))["classes"]) != classes

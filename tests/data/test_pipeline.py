@@ -249,3 +249,16 @@ def test_pictures_without_annotation_have_targets_all_the_same(tmp_path, encode)
     ((images, targets),) = pipeline(split, SimpleNamespace(image_size=(4, 4), targets=None))
     assert images.shape == (3, 4, 4, 3)
     assert targets.numpy().tolist() == [-1, -1, -1]
+
+
+def test_a_preset_by_name_does_not_mirror_landmarks():
+    image = tf.constant(np.tile(np.arange(32, dtype=np.uint8)[:, np.newaxis], (32, 1, 3)))
+    annotations = {"landmarks": np.tile(np.float32([[8, 16], [24, 16]]), (16, 1, 1))}
+
+    def read(index):
+        return {"image": image, "landmarks": tf.constant(annotations["landmarks"])[index]}
+
+    split = Split([""] * 16, annotations, [""] * 16, read)
+    task = SimpleNamespace(image_size=(32, 32), targets=lambda sample: sample["points"])
+    ((_, points),) = pipeline(split, task, augment="light", seed=0)
+    assert (points[:, 0, 0] < points[:, 1, 0]).numpy().all()

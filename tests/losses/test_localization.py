@@ -21,6 +21,7 @@ def answer(presence, shares, classes):
 
 
 def losses(rows, outputs, **options):
+    options = {"box_form": "squared", "box_weight": 1.0} | options
     loss = LocalizationLoss(SIZE, reduction=None, **options)
     return keras.ops.convert_to_numpy(loss(np.float32(rows), np.float32(outputs)))
 

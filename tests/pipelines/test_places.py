@@ -62,4 +62,4 @@ def test_it_is_measured_and_asked_by_the_scripts_for_every_task(trained, run):
 def test_data_without_boxes_are_refused(run, workplace):
     outcome = run("train_localizer.py", "--data", "faces", "--output", workplace / "nothing")
     assert outcome.returncode == 2
-    assert "boxes are needed" in outcome.stderr
+    assert "faces has landmarks" in outcome.stderr

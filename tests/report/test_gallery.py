@@ -37,7 +37,8 @@ def test_the_landmark_that_is_farthest_off_is_named():
     said = Landmarks(names, points + np.float32([[1, 0], [3, 4], [30, 0]]), np.ones(3, np.float32))
     mistake = make_mistake(said, truth, np.zeros((48, 64, 3), np.uint8), "1.jpg")
     assert (mistake.true, mistake.said, mistake.note) == ("2 landmarks", "chin elsewhere", "5 px off")
-    assert mistake.picture.any()
+    elsewhere = make_mistake(said, Landmarks(names, points + 5, truth.visibility), np.zeros((48, 64, 3), np.uint8), "")
+    assert not np.array_equal(mistake.picture, elsewhere.picture)  # the truth is to be seen too
 
 
 def test_answers_in_words():
@@ -48,6 +49,8 @@ def test_answers_in_words():
     assert describe_answer(boxes.above(0.9), 3) == []
     points = Landmarks(("nose", "chin"), np.float32([[1, 2], [3, 4]]), np.float32([0.2, 0.9]))
     assert describe_answer(points, 3) == ["chin at 3, 4"]
+    both = Landmarks(("nose", "chin"), np.float32([[1, 2], [3, 4]]), np.float32([0.6, 0.9]))
+    assert describe_answer(both, 1) == ["chin at 3, 4"]
 
 
 @pytest.mark.parametrize(

@@ -216,8 +216,8 @@ def test_mistakes_are_shown_in_order_up_to_a_limit(tmp_path):
 def test_page_without_mistakes_says_so(tmp_path):
     card = _card()
     assert "No pictures of mistakes were kept" in _visible(_write(tmp_path, card))
-    card["metrics"]["validation"]["score"] = 1.0
-    assert "every validation picture was answered right" in _visible(_write(tmp_path, card))
+    write_html(tmp_path, card, HISTORY, [], num_mistakes=0)
+    assert "every validation picture was answered right" in _visible((tmp_path / "report.html").read_text("utf-8"))
 
 
 def test_mistake_of_one_pixel_is_shown(tmp_path):

@@ -78,6 +78,7 @@ def test_agreement_counts_pictures_with_nearly_the_same_points(task):
     assert task.agreement(RIGHT, RIGHT) == 1
     assert task.agreement(RIGHT, moved(1, 2, 0, 1)) == 1  # 1 px of 20 over 3 landmarks: 1.7 %
     assert task.agreement(RIGHT, moved(1, 2, 0, 2)) == pytest.approx(2 / 3)
+    assert task.agreement(RIGHT, RIGHT | {"visibility": 1 - RIGHT["visibility"]}) == 0
 
 
 def test_serving_model_answers_with_shares_and_probabilities(task):
@@ -106,7 +107,12 @@ def test_a_stored_network_is_the_task_again(task, tmp_path):
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [({"names": ()}, "names must be"), ({"loss_options": {"form": "l3"}}, "l3"), ({"names": "nose"}, "names must be")],
+    [
+        ({"names": ()}, "names must be"),
+        ({"loss_options": {"form": "l3"}}, "l3"),
+        ({"names": "nose"}, "names must be"),
+        ({"names": ("nose",)}, "at least 2"),
+    ],
 )
 def test_what_does_not_fit_is_refused(arguments, message):
     with pytest.raises(ValueError, match=message):

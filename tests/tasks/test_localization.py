@@ -1,5 +1,7 @@
 """The task of finding one object: results, scores and the serving model, on numbers by hand and by round trips."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -117,6 +119,14 @@ def test_weights_of_a_classifier_are_those_of_the_body(tmp_path):
     again = localization("mobilenet_v2", ("x",), image_size=SIZE, alpha=0.35, weights=tmp_path / "model.keras")
     assert again.weights_report.mismatched == ("predictions",)
     np.testing.assert_array_equal(again.model.get_weights()[0], task.model.get_weights()[0])
+
+
+def test_the_head_of_a_run_for_other_classes_starts_anew(task, tmp_path):
+    task.model.save(tmp_path / "model.keras")
+    (tmp_path / "card.json").write_text(json.dumps({"classes": CLASSES}))
+    options = {"image_size": SIZE, "alpha": 0.35, "weights": tmp_path}
+    assert "predictions" in localization("mobilenet_v2", CLASSES, **options).weights_report.loaded
+    assert "predictions" not in localization("mobilenet_v2", ("cars", "vans"), **options).weights_report.loaded
 
 
 @pytest.mark.parametrize(

@@ -81,13 +81,18 @@ def swap_sides(names: Sequence[str]) -> tuple[int, ...]:
         names: with words joined by `_`, among them `left` and `right`: `left_eye_outer`, `nose`.
 
     Returns:
-        The index of each one's counterpart, of itself where there are no sides, as `mirror` takes it.
+        The index of each one's counterpart, its own where it has no side, as `mirror` takes it.
 
     Raises:
-        ValueError: for one whose counterpart is missing.
+        ValueError: for one whose counterpart is missing, or if none of several has a side: then nobody can tell.
     """
     names = list(names)
     others = ["_".join(OTHER_SIDE.get(word, word) for word in name.split("_")) for name in names]
+    if len(names) > 1 and others == names:
+        raise ValueError(
+            "Landmarks without left and right in their names cannot be mirrored: name them, or turn mirroring off. "
+            f"Found: {', '.join(names)}."
+        )
     missing = sorted(set(others) - set(names))
     if missing:
         raise ValueError(f"Every landmark needs its counterpart at the other side. Missing: {', '.join(missing)}.")

@@ -2,6 +2,7 @@
 
 import dataclasses
 import logging
+from pathlib import Path
 
 from kerascnn.data.sources.coco import coco
 from kerascnn.data.sources.folder import folder, pictures
@@ -71,12 +72,14 @@ def _open(spec: str, seed: int, annotation: str) -> Source:
         return scenes_source(spec.partition("/")[2] or "full", annotation=annotation)
     if kind in BOXED and rest:
         if annotation != "boxes":
-            raise ValueError(f"{spec} has boxes, and a {annotation} of each picture is needed: give class folders.")
+            raise ValueError(f"{spec} has boxes. Received: annotation={annotation!r}.")
         return BOXED[kind](rest, seed=seed)
-    if spec.partition("/")[0] == "faces" and annotation == "landmarks":
+    if spec.partition("/")[0] == "faces" and not Path(spec).is_dir():
+        if annotation != "landmarks":
+            raise ValueError(f"{spec} has landmarks. Received: annotation={annotation!r}.")
         return faces_source(spec.partition("/")[2] or "full")
     if annotation != "label":
-        raise ValueError(f"{spec} has labels, and {annotation} are needed.")
+        raise ValueError(f"{spec} has labels. Received: annotation={annotation!r}.")
     if kind == "fashion_mnist" and rest:
         return idx(rest, FASHION_MNIST_CLASSES, seed=seed)
     if kind == "idx" and rest:

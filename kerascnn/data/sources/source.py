@@ -97,8 +97,9 @@ class Split:
         Returns:
             (num_classes,) int64.
         """
-        if "visibility" in self.annotations and "boxes" not in self.annotations:
-            return np.sum(np.reshape(self.annotations["visibility"], (-1, num_classes)), axis=0, dtype=np.int64)
+        if "landmarks" in self.annotations:
+            seen = self.annotations.get("visibility", np.ones((len(self), num_classes)))
+            return np.sum(np.reshape(seen, (-1, num_classes)) > 0, axis=0, dtype=np.int64)
         found = self.labels if "label" in self.annotations else np.concatenate([[], *self.annotations["class_ids"]])
         return np.bincount(found[found >= 0].astype(np.int64), minlength=num_classes)
 

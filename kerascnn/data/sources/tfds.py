@@ -1,6 +1,7 @@
 """Any data set of TensorFlow Datasets with an image and a label, boxes or landmarks, and the embedded ones."""
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -8,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
+from kerascnn.data.box_checks import find_fault
 from kerascnn.data.checks import SetAside, UnusableError, check_picture
 from kerascnn.data.decode import open_picture
 from kerascnn.data.faces import LANDMARKS, Faces
@@ -32,7 +34,8 @@ def tfds_source(name: str, *, annotation: str = "label", seed: int = 0, data_dir
     Args:
         name: as `tfds.load` takes it: `oxford_flowers102`, `imagenette/320px`.
         annotation: `label`; `boxes`, which come from the feature `objects` that data sets for detection have; or
-            `landmarks`, from the feature of that name, with pairs `nose_x`, `nose_y`, as in `celeb_a`.
+            `landmarks`, from the feature of that name, with pairs `nose_x`, `nose_y`, as in `celeb_a`, which
+            does not say which are seen: all count as such.
         seed: decides which fifth of the training pictures is the validation split, where there is none.
         data_dir: where tfds keeps its data; by default where it always does.
 
@@ -103,6 +106,11 @@ def _read(builder: tfds.core.DatasetBuilder, name: str, annotation: str, seed: i
         if "test" in splits and (splits["test"].labels < 0).any():
             del splits["test"]  # some data sets keep the labels of their test split to themselves
         check_classes(name, classes, splits)
+    elif annotation == "boxes":
+        if not splits["train"].count(len(classes)).any():
+            raise ValueError(f"{name} has no box in its train split.")
+        if "test" in splits and not splits["test"].count(len(classes)).any():
+            del splits["test"]  # likewise with boxes
     if "validation" not in splits:
         whole = splits["train"]
         if annotation == "label":
@@ -147,18 +155,27 @@ def _find_landmarks(
             found = example["landmarks"]
             return {"landmarks": np.float32([[found[f"{name}_x"], found[f"{name}_y"]] for name in names])}
 
-        return names, ("landmarks",), ("landmarks",), from_names
+        return tuple(map(_with_side, names)), ("landmarks",), ("landmarks",), from_names
     keys = tuple(key for key in ("landmarks", "visibility", "boxes") if key in features)
     names = tuple(str(number) for number in range(landmarks.shape[0]))
     return names, keys, keys, lambda example: {key: example[key] for key in keys}
 
 
+def _with_side(name: str) -> str:
+    """Part the side from what it is a side of: `lefteye` is `left_eye`, whose counterpart is found by its name."""
+    return re.sub(r"^(left|right)_?(?=.)", r"\1_", name)
+
+
 def _boxes_of_objects(example: Example) -> dict[str, np.ndarray]:
-    """Turn tfds' boxes, y1, x1, y2, x2 relative to the picture, into pixels."""
+    """Turn tfds' boxes, y1, x1, y2, x2 relative to the picture, into pixels; those of crowds are left out."""
     width, height = open_picture(example["image"]).size
-    y1, x1, y2, x2 = np.reshape(example["objects"]["bbox"], (-1, 4)).T
+    objects = example["objects"]
+    y1, x1, y2, x2 = np.reshape(objects["bbox"], (-1, 4)).T
     boxes = np.stack([x1 * width, y1 * height, x2 * width, y2 * height], axis=-1)
-    return {"boxes": boxes.astype(np.float32), "class_ids": np.asarray(example["objects"]["label"], np.int32)}
+    class_ids = np.asarray(objects["label"], np.int32)
+    sound = np.array([not find_fault(tuple(box), (height, width)) for box in boxes.tolist()], bool)
+    usable = sound & (class_ids >= 0) & ~np.asarray(objects.get("is_crowd", np.zeros(len(boxes))), bool)
+    return {"boxes": boxes[usable].astype(np.float32), "class_ids": class_ids[usable]}
 
 
 def _read_split(

@@ -69,7 +69,7 @@ def voc(
     }
     boxes = [box for each in annotations.values() for box in each.boxes]
     if one_based is None:
-        one_based = not any(0 <= min(box.corners[:2]) < 1 for box in boxes if not box.fault)
+        one_based = not any(min(box.corners[:2]) < 1 for box in boxes if not box.fault)
         logger.info("Corners are %s.", "pixels, counted from 1" if one_based else "edges, counted from 0")
     if one_based:
         splits = {split: [_to_edges(each) for each in annotations] for split, annotations in splits.items()}

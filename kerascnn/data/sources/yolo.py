@@ -72,7 +72,7 @@ def _read_description(root: Path, file: Path) -> tuple[dict[int, str], dict[str,
     except (yaml.YAMLError, ValueError) as error:
         raise ValueError(f"{file} is not YAML: {error}.") from error
     if not isinstance(content, dict) or not isinstance(content.get("names"), list | dict) or not content.get("train"):
-        raise ValueError(f"{file} must have names, train and val.")
+        raise ValueError(f"{file} must have names and train, and may have val and test.")
     names = content["names"]
     try:
         names = {

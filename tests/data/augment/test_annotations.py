@@ -6,6 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kerascnn.data import swap_sides
 from kerascnn.data.augment import compose, mirror, random_crop, rotate, scale, shear, translate, warp, zoom_out
 from kerascnn.data.augment.steps import Geometric
 from kerascnn.data.augment.transform import Affine
@@ -196,3 +197,16 @@ def test_a_mirrored_face_has_its_eyes_exchanged():
 def test_a_swap_of_other_landmarks_is_refused():
     with pytest.raises(ValueError, match="swap"):
         mirror(1.0, swap=(1, 0))({"image": tf.constant(smooth(9, 9)), "landmarks": tf.zeros((3, 2))}, SEED)
+
+
+def test_counterparts_are_found_by_name():
+    assert swap_sides(["left_eye_outer", "nose", "right_eye_outer"]) == (2, 1, 0)
+    assert swap_sides(["nose"]) == (0,)
+    assert swap_sides([]) == ()
+
+
+def test_names_that_do_not_tell_the_sides_are_refused():
+    with pytest.raises(ValueError, match=r"Missing: right_eye\."):
+        swap_sides(["left_eye", "nose"])
+    with pytest.raises(ValueError, match=r"turn mirroring off\. Found: 0, 1"):
+        swap_sides(["0", "1"])

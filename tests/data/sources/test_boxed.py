@@ -104,7 +104,7 @@ def test_open_source_takes_the_kind_and_names_the_source_so(kind, tmp_path, enco
     source = open_source(spec, annotation="boxes")
     assert source.name == spec
     assert FORMATS[kind][0](tmp_path).fingerprint == source.fingerprint
-    with pytest.raises(ValueError, match="has boxes, and a label of each picture is needed"):
+    with pytest.raises(ValueError, match="has boxes"):
         open_source(spec)
 
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 import tensorflow_datasets as tfds
 from PIL import Image, ImageOps
 
-from kerascnn.data import faces_source, open_source, scenes_source, tfds_source
+from kerascnn.data import describe_source, faces_source, open_source, scenes_source, tfds_source
 from kerascnn.data.faces import LANDMARKS
 from kerascnn.data.sample import check_sample
 from kerascnn.data.scenes import CLASSES, render_scene
@@ -244,8 +244,10 @@ def test_the_embedded_data_set_has_boxes_too(data_dir):
 def test_boxes_of_a_data_set_without_are_refused(toy):
     with pytest.raises(ValueError, match=r"must have boxes\. It has image, label"):
         toy(ToyTrainOnly, annotation="boxes")
-    with pytest.raises(ValueError, match="has labels, and boxes are needed"):
+    with pytest.raises(ValueError, match=r"photos has labels\. Received: annotation='boxes'"):
         open_source("photos", annotation="boxes")
+    with pytest.raises(ValueError, match=r"faces/tiny has landmarks\. Received: annotation='label'"):
+        open_source("faces/tiny")
 
 
 class ToyLandmarks(Toy):
@@ -254,7 +256,7 @@ class ToyLandmarks(Toy):
     SPLITS = {"train": list(range(10))}  # noqa: RUF012
 
     def _info(self):
-        names = ("left_eye_x", "left_eye_y", "nose_x", "nose_y")
+        names = ("lefteye_x", "lefteye_y", "righteye_x", "righteye_y")
         features = {
             "image": tfds.features.Image(shape=(None, None, 3)),
             "landmarks": {name: np.int64 for name in names},
@@ -263,14 +265,15 @@ class ToyLandmarks(Toy):
 
     def _generate_examples(self, numbers):
         for number in numbers:
-            landmarks = {"left_eye_x": number, "left_eye_y": 1, "nose_x": 2, "nose_y": 3}
+            landmarks = {"lefteye_x": number, "lefteye_y": 1, "righteye_x": 2, "righteye_y": 3}
             yield number, {"image": np.full((20, 20, 3), number, np.uint8), "landmarks": landmarks}
 
 
 def test_landmarks_by_name_become_rows(toy):
     source = toy(ToyLandmarks, annotation="landmarks")
-    assert source.classes == ("left_eye", "nose")
+    assert source.classes == ("left_eye", "right_eye")
     assert (len(source.train), len(source.valid)) == (8, 2)
+    assert describe_source(source)["splits"]["train"]["per_class"] == {"left_eye": 8, "right_eye": 8}
     for index in range(8):
         sample = source.train.read(tf.constant(index, tf.int64))
         check_sample(sample)
