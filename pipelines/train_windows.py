@@ -57,7 +57,7 @@ class Config:
     """By what share of its sides such a window is moved and scaled at most."""
     rounds: int = 2
     """How often the detector looks for windows of the background at which it is wrong, and is trained anew."""
-    most_overlap: float = 0.5
+    most_overlap: float = 0.4
     """What overlaps an object by less, as IoU, counts as background there: also windows that lie badly on an object."""
     most_of_a_class: int = 4
     """At most so many such windows of a picture that the detector takes for the same class, in each round."""
@@ -73,7 +73,7 @@ class Config:
     """Share of each kernel, times the learning rate, that a step takes off it."""
     batch_size: int = 64
     """Windows in a step."""
-    iou_threshold: float = 0.3
+    iou_threshold: float = 0.25
     """Of two boxes of a class that overlap by more, the surer one is kept."""
     seed: int = 0
     """Decides the first weights, the windows, the order and the augmentations."""

@@ -13,7 +13,7 @@ def find_negatives(
     pictures: Iterable[tuple[np.ndarray, np.ndarray]],
     *,
     score_threshold: float = 0.5,
-    most_overlap: float = 0.5,
+    most_overlap: float = 0.4,
     most_of_a_class: int = 4,
     seed: int = 0,
 ) -> list[np.ndarray]:
