@@ -3,9 +3,9 @@
     KERASCNN_DATA=data python benchmarks/detection_lineage.py
 
 `$KERASCNN_DATA/bccd` holds the 364 blood smears of BCCD, 640 x 480, as Pascal VOC has it, in its own split. Each
-detector is trained by its script with its default settings, choices are made on the validation pictures, and the test
-pictures are looked at once. All are measured by pycocotools. Each picture is timed by itself, from its pixels to boxes;
-the median counts. --quick trains hardly at all, and looks at a few pictures.
+detector is trained by its script with its default settings, and choices are made on the validation pictures. All are
+measured by pycocotools. Each picture is timed by itself, from its pixels to boxes; the median counts. --quick trains
+hardly at all, and looks at a few pictures.
 """
 
 import os

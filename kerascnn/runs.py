@@ -78,6 +78,7 @@ def write_run(
     facts: RunFacts,
     *,
     headless_weights: bool = False,
+    detection: Mapping[str, Any] | None = None,
     overwrite: bool = False,
     keep_over_budget: bool = False,
 ) -> dict[str, Any]:
@@ -90,6 +91,8 @@ def write_run(
         history: of its training.
         facts: what else the card says.
         headless_weights: writes the weights without the head too, for other networks to start from.
+        detection: of a detector that the model serves, for card and report: how it detects, and `metrics` by split,
+            each of `kerascnn.metrics.detection.summarise_detections`.
         overwrite: replaces a run folder that is there, at the end.
         keep_over_budget: see `kerascnn.export.write_exports`.
 
@@ -101,7 +104,7 @@ def write_run(
         ValueError, RuntimeError: see `kerascnn.export.write_exports`. What was trained is kept as PATH.incomplete, or
             as the first of PATH.incomplete2 and so on that is free.
     """
-    card = _describe(task, source, history, facts)
+    card = _describe(task, source, history, facts) | ({} if detection is None else {"detection": detection})
     with new_run_folder(path, overwrite=overwrite, keep_incomplete=True) as folder:
         _write_trained(folder, task, history, card, headless_weights)
         measured, answers = _export(folder, task, source, facts.seed, keep_over_budget)
@@ -277,8 +280,12 @@ def open_data(card: Mapping[str, Any], data: str | None = None) -> Source:
         data: as `open_source` takes it; None is what the run was trained on.
 
     Raises:
-        ValueError: if the data have other classes than the run, or see `open_source`.
+        ValueError: if the data have other classes than the run, for a run of windows, or see `open_source`.
     """
+    if "detection" in card:
+        raise ValueError(
+            "The windows that this run was trained on are not kept: detect_windows.py measures its detector."
+        )
     annotation = TASKS[card["task"]].annotation
     source = open_source(data or card["data"]["source"], seed=card["seed"], annotation=annotation)
     if list(source.classes) != list(card["classes"]):

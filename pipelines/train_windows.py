@@ -25,7 +25,6 @@ from windows import LOWEST_SCORE, make_detector, measure, print_detection, read_
 from kerascnn.architectures import check_options
 from kerascnn.data import Source, open_source, pipeline, preset, window_scales, window_source
 from kerascnn.export import check_output
-from kerascnn.report import write_card
 from kerascnn.runs import RunFacts, write_run
 from kerascnn.tasks import ClassificationTask, classification, find_negatives
 from kerascnn.training import History, fit, from_scratch
@@ -102,10 +101,10 @@ def main(config: Config) -> int:
         windows,
         history,
         RunFacts(run_command(), dataclasses.asdict(config) | {"output": str(output)}, config.seed, started),
+        detection=detection,
         overwrite=config.overwrite,
         keep_over_budget=config.keep_over_budget,
     )
-    write_card(output, card | {"detection": detection})
     status = print_exports(output, card, config.keep_over_budget)
     print_detection(detection["metrics"])
     return status

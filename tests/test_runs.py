@@ -106,6 +106,12 @@ def test_a_run_is_opened_as_it_was_written(written, task):
     assert card["classes"] == list(CLASSES)
 
 
+def test_windows_of_a_run_cannot_be_opened_again(written):
+    card = read_card(written[0]) | {"detection": {}}
+    with pytest.raises(ValueError, match=r"detect_windows\.py measures"):
+        open_data(card)
+
+
 def test_a_card_of_version_1_is_read(written, tmp_path):
     shutil.copytree(written[0], tmp_path / "old")
     card = read_card(tmp_path / "old")

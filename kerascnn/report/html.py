@@ -18,7 +18,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from kerascnn.files import write_file
-from kerascnn.report import classification, landmarks, localization, units
+from kerascnn.report import classification, detection, landmarks, localization, units
 from kerascnn.report.draw import thumbnail
 from kerascnn.report.gallery import Mistake
 from kerascnn.report.plots import plot_history
@@ -68,6 +68,7 @@ def write_html(
         card=card,
         tiles=[split["tile"] for split in splits] + file_tiles(card.get("export", {}), card["score_name"]),
         splits=splits,
+        detection=_detection(card),
         history_plot=Markup(plot(history)) if history else None,
         mistakes=[(mistake, _data_url(mistake.picture)) for mistake in mistakes[:MAX_MISTAKES]],
         num_mistakes=len(mistakes) or None if num_mistakes is None else num_mistakes,
@@ -80,6 +81,12 @@ def write_html(
 def leading_split(measured: Collection[str]) -> str:
     """Name the split that the page leads with: test where it was measured, else validation, else the first."""
     return next((name for name in PREFERRED_SPLITS if name in measured), next(iter(measured)))
+
+
+def _detection(card: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what is shown of the detector that the model serves, if there is one."""
+    found = card.get("detection")
+    return found and detection.present(found, leading_split(found["metrics"]))
 
 
 def by_reason(set_aside: Sequence[Mapping[str, str]]) -> list[tuple[str, list[Mapping[str, str]]]]:

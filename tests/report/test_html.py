@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from kerascnn.metrics.detection import summarise_detections
 from kerascnn.report import units
 from kerascnn.report.gallery import Mistake
 from kerascnn.report.html import write_html
@@ -307,3 +308,13 @@ def test_the_circle_is_at_the_epoch_that_the_card_names(tmp_path):
 def test_mistakes_that_are_not_shown_are_counted(tmp_path):
     write_html(tmp_path, _card(), HISTORY, [_mistake()], num_mistakes=70)
     assert "These are 1 of 70." in _visible((tmp_path / "report.html").read_text(encoding="utf-8"))
+
+
+def test_a_detector_has_its_curves_and_its_errors(tmp_path):
+    boxes = np.float32([[0, 0, 10, 10, 0], [20, 20, 40, 40, 1]])
+    found = np.float32([[0, 0, 10, 10, 0.9, 0], [20, 20, 40, 41, 0.8, 0], [50, 50, 60, 60, 0.7, 1]])
+    metrics = summarise_detections([boxes], [found], ["ants", "bees"], score_threshold=0.5)
+    text = _visible(_write(tmp_path, _card() | {"detection": {"metrics": {"validation": metrics}}}))
+    assert "As a detector, validation: AP50 50.0%" in text
+    assert "on 1 pictures with 2 objects" in text and "above 0.50" in text
+    assert "As a detector" not in _visible(_write(tmp_path, _card()))
