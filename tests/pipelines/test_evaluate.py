@@ -16,7 +16,7 @@ def test_a_model_has_the_accuracy_of_the_card(smoke_run, run, model):
     card = json.loads((smoke_run / "card.json").read_text())
     expected = card["metrics"]["validation"] if model == "keras" else card["export"][model]
     found = accuracy(run("evaluate.py", "--run", smoke_run, "--model", model))
-    assert found == pytest.approx(expected["accuracy"], abs=5e-4)
+    assert found == pytest.approx(expected["score"], abs=5e-4)
 
 
 def test_smoke(smoke_run, run):
