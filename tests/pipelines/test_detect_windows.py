@@ -46,7 +46,8 @@ def test_without_pictures_the_metrics_of_the_card_are_measured_again(windows_run
 
 def test_a_file_that_is_no_picture_is_named_and_the_others_are_looked_at(windows_run, run, workplace):
     (workplace / "broken.png").write_bytes(b"\x89PNG")
-    good = next((workplace / "saved_models" / "smoke_pictures").iterdir())
+    good = workplace / "good.png"
+    Image.new("RGB", (160, 160), "gray").save(good)
     outcome = run("detect_windows.py", good, "broken.png", "--run", windows_run, "--score-threshold", "1")
     assert outcome.returncode == 1
     assert "broken.png was left out" in outcome.stderr
