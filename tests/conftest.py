@@ -8,6 +8,7 @@ TESTS = Path(__file__).parent
 TOGETHER = ("pipelines", "export")  # folders whose files share a fixture of the whole session
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name, which may come first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests for `pytest --numprocesses 2 --dist loadgroup`: a folder of `TOGETHER`, else a file."""
     for item in items:
