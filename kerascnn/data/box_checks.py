@@ -8,6 +8,7 @@ import math
 Corners = tuple[float, float, float, float]
 
 ROUNDING = 1.0  # pixels over the border that come from counting pixels from 0 or 1, or from rounding
+CROWD = "crowd: the box is around many"
 
 
 def find_fault(box: Corners, size: tuple[int, int]) -> str:

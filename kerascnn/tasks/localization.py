@@ -12,7 +12,7 @@ from keras import layers, ops
 from kerascnn.architectures import load_weights, localizer
 from kerascnn.losses import LocalizationLoss
 from kerascnn.metrics.localization import BoxIoU, ObjectClassAccuracy, PresenceAccuracy, summarise_localization
-from kerascnn.ops import corners_from_shares, iou
+from kerascnn.ops import corners_from_shares, first_object, iou
 from kerascnn.results import Detections
 from kerascnn.tasks.task import Task, check_names, is_of_other_classes
 
@@ -77,7 +77,7 @@ class LocalizationTask(Task):
 
     def truths(self, targets: np.ndarray, sizes: Sequence[tuple[int, int]] | None = None) -> list[Detections]:
         """Turn rows (N, M, 5), of which the first counts, into results that are sure of them."""
-        rows = _first_rows(targets)
+        rows = ops.convert_to_numpy(first_object(targets))
         return self._results(rows[:, :4] / _extent(self.image_size), np.ones(len(rows), np.float32), rows[:, 4], sizes)
 
     def _results(
@@ -99,7 +99,9 @@ class LocalizationTask(Task):
         """Summarise the outputs against rows (N, M, 5); see `summarise_localization`."""
         boxes = np.clip(outputs["box"], 0, 1) * _extent(self.image_size)
         presence = outputs["presence"].reshape(-1)
-        return summarise_localization(presence, boxes, outputs["probabilities"], _first_rows(targets), self.classes)
+        return summarise_localization(
+            presence, boxes, outputs["probabilities"], ops.convert_to_numpy(first_object(targets)), self.classes
+        )
 
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find wrong answers on presence, wrong classes and boxes of an IoU below 0.5, the lowest IoU first."""
@@ -162,12 +164,6 @@ def localization(
     own_head = weights is not None and not is_of_other_classes(weights, tuple(classes))
     report = None if weights is None else load_weights(model, weights, head=own_head)
     return LocalizationTask(model, tuple(classes), report, architecture, options, loss_options)
-
-
-def _first_rows(targets: np.ndarray) -> np.ndarray:
-    """Give the first row of each picture, (N, 5), of rows (N, M, 5); its class is -1 where there is none."""
-    padded = np.concatenate([targets, np.full((len(targets), 1, 5), -1, np.float32)], axis=1)
-    return padded[:, 0]
 
 
 def _extent(size: tuple[int, int]) -> np.ndarray:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kerascnn.data.box_checks import CROWD
 from kerascnn.data.checks import SetAside
 from kerascnn.data.sources.boxed import Annotation, Box, make_source, parse_numbers, parse_size
 from kerascnn.data.sources.files import SPLIT_FOLDERS, find_split, list_pictures, relative_name
@@ -157,7 +158,7 @@ def _read_box(place: str, annotation: Mapping[str, Any], names: Mapping[int, str
     numbers = written if isinstance(written, list) and len(written) == 4 else [None] * 4
     (x, y, width, height), fault = parse_numbers(numbers)
     if annotation.get("iscrowd"):
-        fault = "crowd: the box is around many"
+        fault = CROWD
     number = annotation.get("category_id")
     class_name = names.get(number) if isinstance(number, int) else None
     return Box(place, class_name or f"category {number}", (x, y, x + width, y + height), fault)

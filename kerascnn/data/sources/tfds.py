@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from kerascnn.data.box_checks import find_fault
+from kerascnn.data.box_checks import CROWD, find_fault
 from kerascnn.data.checks import SetAside, UnusableError, check_picture
 from kerascnn.data.decode import open_picture
 from kerascnn.data.faces import LANDMARKS, Faces
@@ -156,7 +156,7 @@ def _find_landmarks(
             return {"landmarks": np.float32([[found[f"{name}_x"], found[f"{name}_y"]] for name in names])}
 
         return tuple(map(_with_side, names)), ("landmarks",), ("landmarks",), from_names
-    keys = tuple(key for key in ("landmarks", "visibility", "boxes") if key in features)
+    keys = ("landmarks", *(key for key in ("visibility", *BOXES) if key in features))
     names = tuple(str(number) for number in range(landmarks.shape[0]))
     return names, keys, keys, lambda example: {key: example[key] for key in keys}
 
@@ -167,15 +167,25 @@ def _with_side(name: str) -> str:
 
 
 def _boxes_of_objects(example: Example) -> dict[str, np.ndarray]:
-    """Turn tfds' boxes, y1, x1, y2, x2 relative to the picture, into pixels; those of crowds are left out."""
+    """Turn tfds' boxes, y1, x1, y2, x2 relative to the picture, into pixels."""
     width, height = open_picture(example["image"]).size
-    objects = example["objects"]
-    y1, x1, y2, x2 = np.reshape(objects["bbox"], (-1, 4)).T
+    y1, x1, y2, x2 = np.reshape(example["objects"]["bbox"], (-1, 4)).T
     boxes = np.stack([x1 * width, y1 * height, x2 * width, y2 * height], axis=-1)
-    class_ids = np.asarray(objects["label"], np.int32)
-    sound = np.array([not find_fault(tuple(box), (height, width)) for box in boxes.tolist()], bool)
-    usable = sound & (class_ids >= 0) & ~np.asarray(objects.get("is_crowd", np.zeros(len(boxes))), bool)
-    return {"boxes": boxes[usable].astype(np.float32), "class_ids": class_ids[usable]}
+    return {"boxes": boxes.astype(np.float32), "class_ids": np.asarray(example["objects"]["label"], np.int32)}
+
+
+def _check_boxes(
+    place: str, example: Example, annotation: dict[str, np.ndarray], size: tuple[int, int]
+) -> tuple[dict[str, np.ndarray], list[SetAside]]:
+    """Leave out of an annotation the boxes that cannot be used, and say which; others stay as they are."""
+    if "boxes" not in annotation:
+        return annotation, []
+    boxes = annotation["boxes"].tolist()
+    crowds = np.asarray(example.get("objects", {}).get("is_crowd", np.zeros(len(boxes))), bool)
+    faults = [CROWD if crowd else find_fault(tuple(box), size) for box, crowd in zip(boxes, crowds, strict=True)]
+    usable = np.array([not fault for fault in faults], bool)
+    left_out = [SetAside(f"{place}, box {number}", fault) for number, fault in enumerate(faults, 1) if fault]
+    return annotation | {key: annotation[key][usable] for key in BOXES}, left_out
 
 
 def _read_split(
@@ -193,9 +203,11 @@ def _read_split(
         except UnusableError as error:
             set_aside.append(SetAside(f"{split}/{number}", str(error)))
             continue
+        annotation, left_out = _check_boxes(f"{split}/{number}", example, annotate(example), checked.size)
+        set_aside += left_out
         encoded.append(example["image"])
         plain.append(checked.plain)
-        annotations.append(annotate(example))
+        annotations.append(annotation)
         digests.append(checked.digest)
         names.append(f"{split}/{number}")
     data_table = tf.constant(encoded, tf.string)

@@ -224,6 +224,31 @@ def test_boxes_of_a_data_set_for_detection_are_in_pixels(toy):
     assert source.train.count(2).sum() + source.valid.count(2).sum() == 12
 
 
+class ToyFaultyObjects(ToyObjects):
+    """A box without area, and a crowd, beside one that can be used."""
+
+    SPLITS = {"train": [[(0.1, 0.5, 0.1, 1.0), (0.1, 0.5, 0.5, 1.0), (0.0, 0.0, 1.0, 1.0)]] * 4}  # noqa: RUF012
+
+    def _info(self):
+        one = {"bbox": tfds.features.BBoxFeature(), "label": self.LABEL, "is_crowd": np.bool_}
+        features = {"image": tfds.features.Image(shape=(None, None, 3)), "objects": tfds.features.Sequence(one)}
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _generate_examples(self, pictures):
+        for number, example in super()._generate_examples(pictures):
+            crowds = [{**each, "is_crowd": place == 2} for place, each in enumerate(example["objects"])]
+            yield number, example | {"objects": crowds}
+
+
+def test_boxes_that_cannot_be_used_are_set_aside_with_their_place(toy):
+    source = toy(ToyFaultyObjects, annotation="boxes")
+    for boxes in (*source.train.annotations["boxes"], *source.valid.annotations["boxes"]):
+        np.testing.assert_array_equal(boxes, [[10, 1, 20, 5]])
+    found = sorted((each.path, each.reason.partition(":")[0]) for each in source.set_aside)
+    expected = [("box 1", "box without area"), ("box 3", "crowd")]
+    assert found == [(f"train/{number}, {box}", reason) for number in range(4) for box, reason in expected]
+
+
 def test_the_embedded_data_set_has_boxes_too(data_dir):
     source = scenes_source("one_tiny", annotation="boxes", data_dir=data_dir)
     assert source.classes == CLASSES
