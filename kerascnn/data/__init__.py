@@ -25,6 +25,7 @@ from kerascnn.data.augment import (
     warp,
     zoom_out,
 )
+from kerascnn.data.object_sizes import object_sizes
 from kerascnn.data.pipeline import pipeline
 from kerascnn.data.sources import (
     Source,
@@ -65,6 +66,7 @@ __all__ = [
     "mix",
     "mix_up",
     "noise",
+    "object_sizes",
     "open_source",
     "pca_color",
     "pictures",

@@ -6,20 +6,25 @@ from pathlib import Path
 import keras
 
 from kerascnn.tasks.classification import ClassificationTask, classification
+from kerascnn.tasks.detection import DetectionTask
 from kerascnn.tasks.hard_negatives import find_negatives
 from kerascnn.tasks.landmarks import LandmarksTask, landmarks
 from kerascnn.tasks.localization import LocalizationTask, localization
 from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
 from kerascnn.tasks.task import Task
+from kerascnn.tasks.yolo import YoloTask, detection
 
 __all__ = [
     "TASKS",
     "ClassificationTask",
+    "DetectionTask",
     "LandmarksTask",
     "LocalizationTask",
     "SlidingWindow",
     "Task",
+    "YoloTask",
     "classification",
+    "detection",
     "find_negatives",
     "landmarks",
     "load_task",
@@ -27,7 +32,9 @@ __all__ = [
     "sliding_window",
 ]
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (ClassificationTask, LandmarksTask, LocalizationTask)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (ClassificationTask, LandmarksTask, LocalizationTask, YoloTask)
+}
 
 
 def load_task(path: str | Path, name: str, classes: Sequence[str]) -> Task:
