@@ -2,6 +2,7 @@
 
 from kerascnn.architectures.alexnet import alexnet
 from kerascnn.architectures.catalogue import CLASSIFIERS, backbone, build, check_options, scratch_options
+from kerascnn.architectures.darknet import darknet19, extraction
 from kerascnn.architectures.fully_convolutional import to_fully_convolutional
 from kerascnn.architectures.heads import landmarker, localizer
 from kerascnn.architectures.inception import inception_v1
@@ -30,6 +31,8 @@ __all__ = [
     "backbone",
     "build",
     "check_options",
+    "darknet19",
+    "extraction",
     "head_layers",
     "headless",
     "inception_v1",
