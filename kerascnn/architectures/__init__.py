@@ -21,6 +21,7 @@ from kerascnn.architectures.resnet import (
 from kerascnn.architectures.strides import head_layers, headless, layers_below, layers_of, stride_layers
 from kerascnn.architectures.vgg import vgg16
 from kerascnn.architectures.weights import HEADLESS_FILE, RELEASES, WeightsReport, load_weights
+from kerascnn.architectures.yolo_v1 import yolo_v1
 
 __all__ = [
     "CLASSIFIERS",
@@ -56,4 +57,5 @@ __all__ = [
     "stride_layers",
     "to_fully_convolutional",
     "vgg16",
+    "yolo_v1",
 ]

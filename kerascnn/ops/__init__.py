@@ -24,6 +24,7 @@ from kerascnn.ops.padding import concatenate_padded
 from kerascnn.ops.soft_nms import soft_non_max_suppression
 from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
 from kerascnn.ops.windows import WindowGeometry, count_windows, pyramid_sizes, resize, window_boxes, window_geometry
+from kerascnn.ops.yolo_v1 import corners_from_cells, decode_yolo_v1, encode_yolo_v1, split_yolo_v1
 
 __all__ = [
     "Description",
@@ -36,13 +37,16 @@ __all__ = [
     "clip_boxes",
     "complete_iou",
     "concatenate_padded",
+    "corners_from_cells",
     "corners_from_shares",
     "count_windows",
     "cxcywh_to_xyxy",
     "decode_deltas",
+    "decode_yolo_v1",
     "describe",
     "distance_iou",
     "encode_deltas",
+    "encode_yolo_v1",
     "first_object",
     "generalized_iou",
     "iou",
@@ -54,6 +58,7 @@ __all__ = [
     "same_padding",
     "shares_from_corners",
     "soft_non_max_suppression",
+    "split_yolo_v1",
     "to_absolute",
     "to_relative",
     "transpose_output_size",
