@@ -10,12 +10,12 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from kerascnn.data.augment import Augmentation, Fill, Sample, compose, preset
+from kerascnn.data.augment import Augmentation, Fill, Mosaic, Sample, preset
+from kerascnn.data.augment.mosaic import augmented, check_carried
 from kerascnn.data.batches import Batches
 from kerascnn.data.cache import cached, content_key
 from kerascnn.data.order import Order
 from kerascnn.data.resize import resize_sample
-from kerascnn.data.seeds import fold_seed
 from kerascnn.data.sources.source import Split
 from kerascnn.data.targets import add_rows
 
@@ -35,7 +35,7 @@ def pipeline(
     split: Split,
     task: ForTask,
     *,
-    augment: Sequence[Augmentation] | str = (),
+    augment: Sequence[Augmentation | Mosaic] | str = (),
     batch_size: int = 32,
     seed: int | None = None,
     cache: str | Path | None = None,
@@ -49,8 +49,9 @@ def pipeline(
     Args:
         split: the samples.
         task: gives the size of the network's input and the targets.
-        augment: augmentations, done one after another, or the name of a preset, see `kerascnn.data.preset`. A preset by
-            its name does not mirror pictures with landmarks: `preset(name, swap=swap_sides(names))` does.
+        augment: augmentations, done one after another, one of which may be a `mosaic()`; or the name of a preset, see
+            `kerascnn.data.preset`. A preset by its name does not mirror pictures with landmarks:
+            `preset(name, swap=swap_sides(names))` does.
         batch_size: pictures in a batch; the last one of an epoch may be smaller.
         seed: shuffles again for every epoch and decides the augmentations. None keeps the order, for validation.
         cache: decodes all pictures at once, now, and keeps them: in `memory`, or below a folder, where another run
@@ -74,8 +75,8 @@ def pipeline(
 
     Raises:
         ValueError: for an empty split, a batch size below 1, augmentations without a seed, a seed out of 32 bits,
-            an unknown preset, a negative first step, a shard out of range or without a picture, a batch that is no
-            multiple of the devices, or a cache of samples with masks.
+            an unknown preset, several mosaics or one of samples that cannot have it, a negative first step, a shard out
+            of range or without a picture, a batch that is no multiple of the devices, or a cache of samples with masks.
         NotADirectoryError: if the cache is a file.
     """
     if isinstance(augment, str):  # whose left is whose right only the names of landmarks tell
@@ -86,15 +87,16 @@ def pipeline(
         raise ValueError(f"batch_size must be at least 1. Received: batch_size={batch_size}.")
     if augment and seed is None:
         raise ValueError("Augmentations need a seed. Received: seed=None.")
+    if any(isinstance(each, Mosaic) for each in augment):
+        check_carried(split.annotations)
     order = Order(len(split), batch_size, seed, first_step, shard, devices)
     if cache is not None:
         split = cached(split, task.image_size, cache, augmented=bool(augment))
-    augmentation = compose(*augment, size=task.image_size, fill=fill)
+    augment_one = augmented(split.fetch or split.read, len(split), augment, fill)
 
     def prepare(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         if augment:
-            read = split.fetch or split.read
-            sample = augmentation(read(index), fold_seed((seed, 0), epoch, index))
+            sample = augment_one(epoch, index, seed, task.image_size)
         else:
             sample = resize_sample(split.read(index), task.image_size)
         return sample["image"], task.targets(add_rows(sample)) if len(sample) > 1 else NO_TARGET
