@@ -72,14 +72,19 @@ def without():
     return epochs_of((), 3)
 
 
+def mosaics(count, samples, *, size, **options):
+    """Mosaics of some seeds."""
+    put = tf.autograph.experimental.do_not_convert(lambda seed: mosaic(**options)(samples, seed, size=size))
+    return tf.data.Dataset.from_tensor_slices(tf.stack(seeds(count))).map(put)
+
+
 def numbers_in(image):
     return {int(value - 5) // 20 for value in np.unique(image)}
 
 
 @SIZES
 def test_each_corner_shows_its_own_picture_and_the_four_meet_in_a_point(size):
-    for seed in seeds(10):
-        result = mosaic()(four(), seed, size=size)
+    for result in mosaics(10, four(), size=size):
         numbers = result["mask"].numpy() // 2
         assert result["image"].shape == (*size, 3) and numbers.shape == size
         np.testing.assert_array_equal(result["image"], np.repeat(20 * numbers[..., np.newaxis] + 5, 3, axis=-1))
@@ -93,7 +98,7 @@ def test_each_corner_shows_its_own_picture_and_the_four_meet_in_a_point(size):
 @pytest.mark.parametrize("center", [(0.25, 0.75), (0.5, 0.5)])
 def test_the_point_lies_where_it_may(center):
     samples = [{"image": each["image"], "mask": each["mask"]} for each in four()]
-    masks = [mosaic(center=center)(samples, seed, size=(90, 71))["mask"].numpy() // 2 for seed in seeds(25)]
+    masks = [result["mask"].numpy() // 2 for result in mosaics(40, samples, size=(90, 71), center=center)]
     points = np.array([(np.count_nonzero(mask[:, 0] == 0), np.count_nonzero(mask[0] == 0)) for mask in masks])
     low, high = (np.round(each * np.array([90.0, 71.0])) for each in center)
     assert (points >= low).all() and (points <= high).all()
@@ -103,8 +108,7 @@ def test_the_point_lies_where_it_may(center):
 @SIZES
 def test_boxes_are_where_their_pixels_are(size):
     count = 0
-    for seed in seeds(20):
-        result = mosaic()(four(), seed, size=size)
+    for result in mosaics(20, four(), size=size):
         check_sample(result)
         mask = result["mask"].numpy()
         for box, class_id in zip(result["boxes"].numpy(), result["class_ids"].numpy(), strict=True):
@@ -121,8 +125,7 @@ def test_boxes_are_where_their_pixels_are(size):
 def test_boxes_of_which_too_little_is_seen_are_left_out():
     # At its own size, and around the middle, a part shows half the width and half the height of its picture.
     counted = {True: 0, False: 0}
-    for seed in seeds(30):
-        result = mosaic(factor=(1.0, 1.0), center=(0.5, 0.5))(four(), seed, size=BEFORE)
+    for result in mosaics(40, four(), size=BEFORE, factor=(1.0, 1.0), center=(0.5, 0.5)):
         seen = np.count_nonzero(result["mask"] == 3) / (30 * 30)
         if abs(seen - MIN_VISIBLE) > 0.1:  # the share is found by 64 points
             assert (1 in result["class_ids"]) == (seen > MIN_VISIBLE)
@@ -133,8 +136,7 @@ def test_boxes_of_which_too_little_is_seen_are_left_out():
 
 def test_pictures_are_scaled_by_a_factor_of_the_range_but_fill_their_part():
     samples, sides = [plain(number, (50, 40, 70, 60)) for number in range(4)], []
-    for seed in seeds(30):
-        result = mosaic(factor=(0.4, 0.6), center=(0.5, 0.5))(samples, seed, size=(200, 240))
+    for result in mosaics(30, samples, size=(200, 240), factor=(0.4, 0.6), center=(0.5, 0.5)):
         x1, y1, x2, y2 = np.transpose(result["boxes"].numpy() % [120, 100, 120, 100])  # of its part
         whole = (x1 > 0) & (y1 > 0) & (x2 > x1) & (y2 > y1)
         sides += [*((x2 - x1) / 40)[whole], *((y2 - y1) / 40)[whole]]
