@@ -1,5 +1,8 @@
 """YOLO: data.yaml and layouts without it, lines of every kind, labels without pictures."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from kerascnn.data import yolo
@@ -99,10 +102,23 @@ def test_a_label_without_a_picture_is_set_aside(tmp_path, encode):
         ("images/images/1.b.jpg", "images/labels/1.b.txt"),
         ("photos/images.jpg", "photos/images.txt"),
         ("train/images", "train/images.txt"),
+        ("../other/images/1.jpg", "../other/labels/1.txt"),
     ],
 )
-def test_the_last_folder_images_is_labels(picture, label, tmp_path):
-    assert _label_file(tmp_path / picture) == tmp_path / label
+@pytest.mark.parametrize("root", ["data", "images/data", "images"])
+def test_the_last_folder_images_of_the_data_set_is_labels(picture, label, root, tmp_path):
+    root = tmp_path / root
+    normal = Path(os.path.normpath(root / picture))
+    assert _label_file(normal, root) == Path(os.path.normpath(root / label))
+
+
+@pytest.mark.parametrize("root", [".", "images", "images/../images"])
+def test_a_data_set_below_a_folder_images_is_read_from_a_relative_path(tmp_path, encode, expected, root, monkeypatch):
+    write_layout(tmp_path / "images" / "images", encode, "{}/{}.png", "{}/{}.txt")
+    splits = "train: train\nval: val\ntest: test\n"
+    write_text(tmp_path / "images" / "images" / "data.yaml", f"{splits}names: [ant, bee]\n")
+    monkeypatch.chdir(tmp_path / "images" / ("images" if root == "." else ""))
+    assert yolo(root).fingerprint == expected
 
 
 # ---- layouts
