@@ -59,6 +59,16 @@ def test_what_is_wrong_is_listed_by_reason_the_most_frequent_first(check_data, t
     assert "measured on too: 1" in printed and "JPEGImages/2.png and JPEGImages/5.png" in printed
 
 
+def test_clipped_boxes_are_listed_and_are_nothing_to_look_at(check_data, tmp_path, capsys):
+    write_voc(tmp_path, encode)
+    boxes = [("ant", 1, 1, 45, 5), ("bee", 1, 1, 5, 5)]
+    write_text(tmp_path / "Annotations" / "1.xml", voc_xml((20, 30), boxes))
+    assert check_data.main(check_data.Config(data=f"voc:{tmp_path}", annotation="boxes")) == 0
+    printed = capsys.readouterr().out
+    assert "set aside: 0" in printed and "clipped: 1" in printed
+    assert "Annotations/1.xml, box 1 (box cut at the border: " in printed
+
+
 def test_labels_of_boxes_are_refused(check_data):
     with pytest.raises(ValueError, match="coco:somewhere has boxes"):
         check_data.main(check_data.Config(data="coco:somewhere"))

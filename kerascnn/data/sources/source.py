@@ -125,7 +125,8 @@ class Source:
         train: what the weights are fitted to.
         valid: what choices are made on.
         test: what is only read for the last table; None where the data set has none.
-        set_aside: files that were left out, with the reason.
+        set_aside: files and boxes that were left out, with the reason.
+        clipped: parts of boxes that were cut off, because they lie outside of their pictures; the boxes are used.
     """
 
     name: str
@@ -134,6 +135,7 @@ class Source:
     valid: Split
     test: Split | None = None
     set_aside: tuple[SetAside, ...] = ()
+    clipped: tuple[SetAside, ...] = ()
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -164,7 +166,7 @@ class Source:
 
 
 def describe_source(source: Source) -> dict[str, Any]:
-    """Describe a data set for the card: its name, fingerprint, splits, class counts, what was set aside, duplicates."""
+    """Describe a data set for the card: its name, fingerprint, splits, class counts, and what its check found."""
     return {
         "source": source.name,
         "fingerprint": source.fingerprint,
@@ -176,6 +178,7 @@ def describe_source(source: Source) -> dict[str, Any]:
             for name, split in source.splits.items()
         },
         "set_aside": [asdict(each) for each in source.set_aside],
+        "clipped": [asdict(each) for each in source.clipped],
         "duplicates_across_splits": source.duplicates_across_splits(),
     }
 

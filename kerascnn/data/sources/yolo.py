@@ -14,8 +14,9 @@ from typing import Any
 
 import yaml
 
+from kerascnn.data.box_checks import Box
 from kerascnn.data.checks import SetAside
-from kerascnn.data.sources.boxed import Annotation, Box, make_source, parse_numbers
+from kerascnn.data.sources.boxed import Annotation, make_source, parse_numbers
 from kerascnn.data.sources.files import SPLIT_FOLDERS, find_split, list_files, read_lines, relative_name
 from kerascnn.data.sources.source import Source
 

@@ -69,7 +69,6 @@ def test_an_empty_file_is_a_picture_without_a_thing(lines, text):
         ("0 0.5 0.5 0 1", "box without area"),
         ("0 0.5 0.5 -1 1", "box turned over"),
         ("0 100 50 20 20", "box outside of the picture"),  # pixels where shares were to be
-        ("0 0.9 0.5 0.4 1", "box cut at the border"),
         ("1 0.5 0.5 1 1\n", "box twice: the same as labels/train/1.txt, line 1"),
     ],
 )
@@ -78,6 +77,12 @@ def test_a_damaged_line_is_set_aside(lines, line, reason):
     (place,) = reasons(source)
     assert place == "labels/train/1.txt, line 2"
     assert reasons(source)[place].startswith(reason)
+
+
+def test_a_box_over_the_border_is_clipped(lines):
+    source = lines("0 0.9 0.5 0.4 1")
+    assert source.train.annotations["boxes"][0].ravel().tolist() == pytest.approx([14, 0, 20, 10], abs=1e-5)
+    assert [each.path for each in source.clipped] == ["labels/train/1.txt, line 1"] and source.set_aside == ()
 
 
 def test_a_label_file_that_is_no_text_is_set_aside(tmp_path, encode):
