@@ -186,6 +186,7 @@ def _describe(task: Task, source: Source, history: History, facts: RunFacts) -> 
         "monitor": task.monitor,
         "architecture": task.architecture,
         "options": task.options,
+        "loss_options": task.loss_options,
         "weights": None if task.weights_report is None else task.weights_report.source,
         "classes": task.classes,
         "image_size": task.image_size,
@@ -310,7 +311,7 @@ def open_run(path: str | Path) -> tuple[Task, dict[str, Any], History]:
     """
     folder = Path(path)
     card = read_card(folder)
-    task = load_task(folder / MODEL_FILE, card["task"], card["classes"])
+    task = load_task(folder / MODEL_FILE, card["task"], card["classes"], loss_options=card.get("loss_options"))
     task = replace(task, architecture=card["architecture"], options=card.get("options", {}))
     card = {"score_name": task.score_name, "monitor": task.monitor} | card  # cards of version 1 lack them
     return task, card, History(read_history(folder), card["stages"], card["best_epoch"], card["interrupted"])

@@ -27,18 +27,13 @@ SAME_PLACES = 0.02  # the normalised mean error up to which two models give the 
 
 @dataclass(frozen=True)
 class LandmarksTask(Task):
-    """A network that finds landmarks; `landmarks` makes one. Its `classes` are their names.
-
-    Attributes:
-        loss_options: what `LandmarkLoss` is given beside the size of the pictures.
-    """
+    """A network that finds landmarks; `landmarks` makes one. Its `classes` are their names."""
 
     name: ClassVar[str] = "landmarks"
     annotation: ClassVar[str] = "landmarks"
     score_name: ClassVar[str] = "1 - NME"
     monitor: ClassVar[str] = "nme"
     monitor_mode: ClassVar[Literal["max", "min"]] = "min"
-    loss_options: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
@@ -66,7 +61,7 @@ class LandmarksTask(Task):
     @property
     def loss(self) -> keras.losses.Loss:
         """See `LandmarkLoss`."""
-        return LandmarkLoss(self.image_size, **(self.loss_options or {}))
+        return LandmarkLoss(self.image_size, **self.loss_options)
 
     @property
     def output_labels(self) -> Mapping[str, str]:
@@ -182,7 +177,7 @@ def landmarks(
     model = landmarker(architecture, (*image_size, 3), len(names), **options)
     own_head = weights is not None and not is_of_other_classes(weights, tuple(names))
     report = None if weights is None else load_weights(model, weights, head=own_head)
-    return LandmarksTask(model, tuple(names), report, architecture, options, loss_options)
+    return LandmarksTask(model, tuple(names), report, architecture, options, loss_options or {})
 
 
 def _extent(size: tuple[int, int]) -> np.ndarray:

@@ -27,16 +27,12 @@ class LocalizationTask(Task):
     """A network that finds the one object of a picture, with the names of the classes; `localization` makes one.
 
     Of several objects in a picture, the largest is the one to find.
-
-    Attributes:
-        loss_options: what `LocalizationLoss` is given beside the size of the pictures.
     """
 
     name: ClassVar[str] = "localization"
     annotation: ClassVar[str] = "boxes"
     score_name: ClassVar[str] = "mean IoU"
     monitor: ClassVar[str] = "box_iou"
-    loss_options: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
@@ -52,7 +48,7 @@ class LocalizationTask(Task):
     @property
     def loss(self) -> keras.losses.Loss:
         """See `LocalizationLoss`."""
-        return LocalizationLoss(self.image_size, **(self.loss_options or {}))
+        return LocalizationLoss(self.image_size, **self.loss_options)
 
     @property
     def output_labels(self) -> Mapping[str, str]:
@@ -163,7 +159,7 @@ def localization(
     model = localizer(architecture, (*image_size, 3), len(classes), **options)
     own_head = weights is not None and not is_of_other_classes(weights, tuple(classes))
     report = None if weights is None else load_weights(model, weights, head=own_head)
-    return LocalizationTask(model, tuple(classes), report, architecture, options, loss_options)
+    return LocalizationTask(model, tuple(classes), report, architecture, options, loss_options or {})
 
 
 def _extent(size: tuple[int, int]) -> np.ndarray:
