@@ -221,16 +221,20 @@ def _export(
     answers = {
         name: Reference.of(task, pipeline(split, task)) for name, split in source.splits.items() if name != "train"
     }
-    # Shuffled, or the first few hundred pictures would be of the first few classes.
-    calibration = pipeline(source.train, task, seed=seed)
+    metrics = {}
+    for name, answer in answers.items():
+        summary = task.evaluate(answer.outputs, answer.targets)
+        metrics[name] = {"score": task.score_of(summary)} | summary
     table = write_exports(
-        task, folder, answers["validation"], calibration=calibration, keep_over_budget=keep_over_budget
+        task,
+        folder,
+        answers["validation"],
+        metrics["validation"]["score"],
+        # Shuffled, or the first few hundred pictures would be of the first few classes.
+        calibration=pipeline(source.train, task, seed=seed),
+        keep_over_budget=keep_over_budget,
     )
     versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
-    metrics = {
-        name: {"score": task.score(answer.outputs, answer.targets)} | task.evaluate(answer.outputs, answer.targets)
-        for name, answer in answers.items()
-    }
     return {"versions": versions, "metrics": metrics, "export": table}, answers
 
 

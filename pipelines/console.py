@@ -128,8 +128,7 @@ def print_measured(title: str, task: Task, answers: Reference) -> None:
         values = ["-" if row[key] is None else f"{row[key]:.1%}" for key in columns]
         table.add_row(escape(row[name]), *values, str(row["support"]))
     console.print(table)
-    score = task.score(answers.outputs, answers.targets)
-    console.print(f"{task.score_name} {score:.1%} on {metrics['examples']} pictures")
+    console.print(f"{task.score_name} {task.score_of(metrics):.1%} on {metrics['examples']} pictures")
 
 
 def print_data(data: Mapping[str, Any], unit: str) -> None:

@@ -92,6 +92,20 @@ def test_the_card_says_how_the_run_was_made_and_what_came_of_it(written):
     assert stored["seconds"] >= 0
 
 
+def test_each_split_is_evaluated_once(tmp_path, task, source, facts, monkeypatch):
+    evaluated = []
+
+    def evaluate(self, outputs, targets):
+        evaluated.append(len(targets))
+        return summarise(self, outputs, targets)
+
+    summarise = ClassificationTask.evaluate
+    monkeypatch.setattr(ClassificationTask, "evaluate", evaluate)
+    card = write_run(tmp_path / "run", task, source, HISTORY, facts)
+    assert evaluated == [8, 10] + [8] * len(PRECISIONS)  # the Keras model on both splits, and each file
+    assert card["metrics"]["validation"]["score"] == 7 / 8 and card["metrics"]["test"]["score"] == 7 / 10
+
+
 def test_the_report_shows_the_mistakes_of_the_split_that_it_leads_with(written):
     page = (written[0] / "report.html").read_text()
     assert all(name in page for name in ("90.png", "91.png", "92.png"))

@@ -83,13 +83,13 @@ class ClassificationTask(Task):
         wrong = np.flatnonzero(outputs["probabilities"].argmax(-1) != targets)
         return wrong[np.argsort(-outputs["probabilities"].max(-1)[wrong], kind="stable")]
 
-    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Compute the accuracy of probabilities (N, classes) against labels (N,)."""
-        return float(np.mean(outputs["probabilities"].argmax(-1) == targets))
-
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise probabilities (N, classes) against labels (N,); see `summarise_classification`."""
         return summarise_classification(targets, outputs["probabilities"], self.classes)
+
+    def score_of(self, summary: Mapping[str, Any]) -> float:
+        """Give the accuracy."""
+        return summary["accuracy"]
 
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
         """Give the share of pictures with the same most probable class."""

@@ -96,11 +96,6 @@ class LandmarksTask(Task):
             for places, seen, size in zip(points, visibility, every_size, strict=True)
         ]
 
-    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Compute 1 less the normalised mean error, at least 0."""
-        error = self.evaluate(outputs, targets)["nme"]
-        return 0.0 if error is None else max(0.0, 1 - error)
-
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise the outputs against rows (N, K, 3); see `summarise_landmarks`."""
         return summarise_landmarks(
@@ -110,6 +105,10 @@ class LandmarksTask(Task):
             visibility=outputs["visibility"],
             normalization=self.normalization,
         )
+
+    def score_of(self, summary: Mapping[str, Any]) -> float:
+        """Give 1 less the normalised mean error, at least 0; 0 where nothing was measured."""
+        return 0.0 if summary["nme"] is None else max(0.0, 1 - summary["nme"])
 
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find the pictures that have failed, with a normalised mean error over a tenth, the largest first."""

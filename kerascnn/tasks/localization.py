@@ -87,10 +87,6 @@ class LocalizationTask(Task):
             results.append(Detections(self.classes, pixels, scores[found], class_ids[found].astype(np.int32)))
         return results
 
-    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Compute the mean IoU over the pictures with an object; 0 where there is none."""
-        return self.evaluate(outputs, targets)["mean_iou"] or 0.0
-
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise the outputs against rows (N, M, 5); see `summarise_localization`."""
         boxes = np.clip(outputs["box"], 0, 1) * _extent(self.image_size)
@@ -98,6 +94,10 @@ class LocalizationTask(Task):
         return summarise_localization(
             presence, boxes, outputs["probabilities"], ops.convert_to_numpy(first_object(targets)), self.classes
         )
+
+    def score_of(self, summary: Mapping[str, Any]) -> float:
+        """Give the mean IoU over the pictures with an object; 0 where there is none."""
+        return summary["mean_iou"] or 0.0
 
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find wrong answers on presence, wrong classes and boxes of an IoU below 0.5, the lowest IoU first."""

@@ -67,12 +67,16 @@ class Task(ABC):
         """Which outputs of the serving model the class names label: `axis` or `value`, see `add_metadata`."""
 
     @abstractmethod
-    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Rate the serving model's outputs, in 0..1, the higher the better: accuracy, for classification."""
-
-    @abstractmethod
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise the serving model's outputs for the card: `examples`, and what its part of the report shows."""
+
+    @abstractmethod
+    def score_of(self, summary: Mapping[str, Any]) -> float:
+        """Rate what `evaluate` gave, in 0..1, the higher the better: accuracy, for classification."""
+
+    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
+        """Rate the serving model's outputs; see `score_of`."""
+        return self.score_of(self.evaluate(outputs, targets))
 
     @abstractmethod
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
