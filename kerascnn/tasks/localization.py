@@ -11,14 +11,19 @@ from keras import layers, ops
 
 from kerascnn.architectures import load_weights, localizer
 from kerascnn.losses import LocalizationLoss
-from kerascnn.metrics.localization import BoxIoU, ObjectClassAccuracy, PresenceAccuracy, summarise_localization
+from kerascnn.metrics.localization import (
+    IOU_THRESHOLD,
+    PRESENCE_THRESHOLD,
+    BoxIoU,
+    ObjectClassAccuracy,
+    PresenceAccuracy,
+    summarise_localization,
+)
 from kerascnn.ops import corners_from_shares, first_object, iou
 from kerascnn.results import Detections
 from kerascnn.tasks.task import Task, check_names, is_of_other_classes
 
 NONE = -1  # the class where there is no object
-PRESENT = 0.5  # the probability from which on there is an object
-RIGHT_BOX = 0.5  # the IoU from which on a box is right
 SAME_BOX = 0.9  # the IoU from which on two models give the same box
 
 
@@ -68,7 +73,7 @@ class LocalizationTask(Task):
     ) -> list[Detections]:
         """Turn the outputs into one `Detections` a picture, of one box or none; the score is that of p_c."""
         boxes, presence = np.clip(outputs["box"], 0, 1), outputs["presence"].reshape(-1)
-        class_ids = np.where(presence >= PRESENT, outputs["probabilities"].argmax(-1), NONE)
+        class_ids = np.where(presence >= PRESENCE_THRESHOLD, outputs["probabilities"].argmax(-1), NONE)
         return self._results(boxes, presence, class_ids, sizes)
 
     def truths(self, targets: np.ndarray, sizes: Sequence[tuple[int, int]] | None = None) -> list[Detections]:
@@ -103,7 +108,7 @@ class LocalizationTask(Task):
         """Find wrong answers on presence, wrong classes and boxes of an IoU below 0.5, the lowest IoU first."""
         answers, truths = self.decode(outputs), self.truths(targets)
         quality = np.array([_likeness(answer, truth) for answer, truth in zip(answers, truths, strict=True)])
-        wrong = np.flatnonzero(quality < RIGHT_BOX)
+        wrong = np.flatnonzero(quality < IOU_THRESHOLD)
         return wrong[np.argsort(quality[wrong], kind="stable")]
 
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
