@@ -1,14 +1,11 @@
 """check_data.py: a table, what was set aside by its reason, and the exit status."""
 
 import importlib
-import io
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests.data.sources.writers import voc_xml, write_text, write_voc
-from tests.pipelines.conftest import PIPELINES
+from tests.pipelines.conftest import PIPELINES, encode
 
 
 @pytest.fixture
@@ -17,12 +14,6 @@ def check_data(monkeypatch):
     monkeypatch.syspath_prepend(PIPELINES)
     monkeypatch.setenv("COLUMNS", "200")
     return importlib.import_module("check_data")
-
-
-def encode(size, seed):
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)).save(file, "PNG")
-    return file.getvalue()
 
 
 def read_table(text):
