@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerascnn.ops import non_max_suppression, pairwise_iou
-from kerascnn.ops.grids import split_predictions
+from kerascnn.ops.grids import boxes_and_scores
 
 IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())  # COCO's
 BINS = 200  # of the scores: detections in the same bin count as equally sure
@@ -51,10 +51,8 @@ class AveragePrecision(keras.metrics.Metric):
     ) -> None:
         """Count what is found in a batch; weights of pictures are not used."""
         rows = ops.pad(ops.cast(y_true, "float32"), [[0, 0], [0, 1], [0, 0]], constant_values=-1)
-        found = split_predictions(ops.cast(y_pred, "float32"))
         kept = non_max_suppression(
-            found.boxes,
-            ops.sigmoid(found.classes) * ops.sigmoid(ops.expand_dims(found.objectness, -1)),
+            *boxes_and_scores(ops.cast(y_pred, "float32")),
             iou_threshold=SUPPRESSION,
             score_threshold=LEAST_SCORE,
             max_detections=MAX_DETECTIONS,

@@ -61,6 +61,12 @@ def split_predictions(outputs: keras.KerasTensor) -> Predictions:
     return Predictions(outputs[..., :4], outputs[..., 4], outputs[..., 5:-PLACE], places)
 
 
+def boxes_and_scores(outputs: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Give the boxes (B, N, 4) of a network's predictions, and the probability (B, N, C) of each class in each."""
+    scores = ops.sigmoid(outputs[..., 4:5]) * ops.sigmoid(outputs[..., 5:-PLACE])
+    return outputs[..., :4], scores
+
+
 def decode_offsets(offsets: keras.KerasTensor, places: Places, *, form: str = "sigmoid") -> keras.KerasTensor:
     """Turn a network's t_x, t_y, t_w, t_h into boxes.
 

@@ -1,6 +1,5 @@
 """Detection: which objects are in the picture, and where? What all detectors have in common."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -11,6 +10,7 @@ from kerascnn.metrics.coco import coco_metrics
 from kerascnn.metrics.detection import summarise_detections
 from kerascnn.metrics.matching import pairwise_iou
 from kerascnn.results import Detections
+from kerascnn.tasks.detector_outputs import detector_differences
 from kerascnn.tasks.task import Task, check_names
 
 SURE = 0.5  # the score above which two models' detections are compared
@@ -35,11 +35,6 @@ class DetectionTask(Task):
     def output_labels(self) -> Mapping[str, str]:
         """The values of `category` are numbers of classes."""
         return {"category": "value"}
-
-    @property
-    @abstractmethod
-    def max_detections(self) -> int:
-        """The most boxes that the serving model gives of a picture."""
 
     def targets(self, sample: Mapping[str, Any]) -> Any:
         """Take the rows of all objects."""
@@ -85,6 +80,10 @@ class DetectionTask(Task):
         wrong = np.array([_count_unmatched(found.above(SURE), truth) for found, truth in pairs])
         order = np.argsort(-wrong, kind="stable")
         return order[wrong[order] > 0]
+
+    def differences(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute how far two models' answers to the same objects are apart, see `detector_differences`."""
+        return detector_differences(outputs, others)
 
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
         """Give the share of sure detections, of both models, that the other has too: the same class, an IoU of 0.5."""
