@@ -132,7 +132,8 @@ def _write_saved_model(task: Task, path: Path, reference: Reference) -> None:
 
 
 def _prove(name: str, found: np.ndarray, expected: np.ndarray) -> None:
-    difference = float(np.max(np.abs(found - expected)) / np.max(np.abs(expected)))
+    largest = max(np.max(np.abs(expected)), np.finfo(np.float32).tiny)  # a detector may have found nothing: all zeros
+    difference = float(np.max(np.abs(found - expected)) / largest)
     if not difference <= TOLERANCE:  # NaN is not
         raise RuntimeError(
             f"{name} was loaded back and differs from the Keras model by {difference:.1e} of its outputs."
