@@ -22,6 +22,7 @@ Tensor = keras.KerasTensor
 PASSTHROUGH_FILTERS = 64  # of YOLOv2, before the finer map is folded into the coarser one
 OBJECT_SHARE = 0.01  # what an untrained network says of every prediction, so that the many empty ones do not drown it
 SLOPE = 0.1  # of the leaky rectifiers, as in Darknet
+MOMENTUM = 0.97  # of the new batch normalisations: their statistics start from nothing, and an epoch may be a few steps
 
 
 def yolo(
@@ -107,7 +108,7 @@ def _check(body: keras.Model, num_classes: int, strides: Sequence[int], anchors:
 
 
 def _head(x: Tensor, stride: int, anchors: Sequence[Any], num_classes: int, separable: bool, form: str) -> Tensor:
-    """Predict (B, N, 5 + C + 5) of a grid. Three convolutions, since one would have to round all three alike in int8."""
+    """Predict (B, N, 5 + C + 5) of a grid, by three convolutions: one would have to round all alike in int8."""
     x = _convolution(x, x.shape[-1], separable, f"head_stride{stride}")
     bias = keras.initializers.Constant(math.log(OBJECT_SHARE / (1 - OBJECT_SHARE)))
     offsets = layers.Conv2D(4 * len(anchors), 1, name=f"offsets_stride{stride}")(x)
@@ -134,13 +135,15 @@ def _convolution(x: Tensor, filters: int, separable: bool, name: str) -> Tensor:
     if not separable:
         return _normalized_convolution(x, filters, 3, name)
     x = layers.DepthwiseConv2D(3, padding="same", use_bias=False, name=f"{name}_depthwise")(x)
-    x = _activation(layers.BatchNormalization(name=f"{name}_depthwise_bn")(x), f"{name}_depthwise_relu")
+    x = _activation(
+        layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_depthwise_bn")(x), f"{name}_depthwise_relu"
+    )
     return _normalized_convolution(x, filters, 1, name)
 
 
 def _normalized_convolution(x: Tensor, filters: int, kernel_size: int, name: str) -> Tensor:
     x = layers.Conv2D(filters, kernel_size, padding="same", use_bias=False, name=name)(x)
-    return _activation(layers.BatchNormalization(name=f"{name}_bn")(x), f"{name}_relu")
+    return _activation(layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_bn")(x), f"{name}_relu")
 
 
 def _activation(x: Tensor, name: str) -> Tensor:

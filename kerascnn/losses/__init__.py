@@ -4,5 +4,13 @@ from kerascnn.losses.classification import AuxiliaryCrossEntropy, SmoothedCrossE
 from kerascnn.losses.landmarks import LandmarkLoss
 from kerascnn.losses.localization import LocalizationLoss
 from kerascnn.losses.yolo import YoloLoss
+from kerascnn.losses.yolo_v1 import YoloV1Loss
 
-__all__ = ["AuxiliaryCrossEntropy", "LandmarkLoss", "LocalizationLoss", "SmoothedCrossEntropy", "YoloLoss"]
+__all__ = [
+    "AuxiliaryCrossEntropy",
+    "LandmarkLoss",
+    "LocalizationLoss",
+    "SmoothedCrossEntropy",
+    "YoloLoss",
+    "YoloV1Loss",
+]

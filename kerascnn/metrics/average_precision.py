@@ -41,10 +41,9 @@ class AveragePrecision(keras.metrics.Metric):
     ) -> None:
         super().__init__(name=name, **options)
         self.num_classes, self.iou_thresholds = num_classes, tuple(iou_thresholds)
-        self.hits = self.add_weight(
-            shape=(len(self.iou_thresholds), num_classes, BINS), initializer="zeros", name="hits"
-        )
-        self.detections = self.add_weight(shape=(num_classes, BINS), initializer="zeros", name="detections")
+        shape = (num_classes, BINS)
+        self.hits = self.add_weight(shape=(len(self.iou_thresholds), *shape), initializer="zeros", name="hits")
+        self.detections = self.add_weight(shape=shape, initializer="zeros", name="detections")
         self.objects = self.add_weight(shape=(num_classes,), initializer="zeros", name="objects")
 
     def update_state(

@@ -27,6 +27,7 @@ from kerascnn.ops.padding import concatenate_padded
 from kerascnn.ops.soft_nms import soft_non_max_suppression
 from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
 from kerascnn.ops.windows import WindowGeometry, count_windows, pyramid_sizes, resize, window_boxes, window_geometry
+from kerascnn.ops.yolo_v1 import corners_from_cells, decode_yolo_v1, encode_yolo_v1, split_yolo_v1
 
 __all__ = [
     "Description",
@@ -44,15 +45,18 @@ __all__ = [
     "cluster_sizes",
     "complete_iou",
     "concatenate_padded",
+    "corners_from_cells",
     "corners_from_shares",
     "count_windows",
     "cxcywh_to_xyxy",
     "decode_deltas",
     "decode_offsets",
+    "decode_yolo_v1",
     "describe",
     "distance_iou",
     "encode_boxes",
     "encode_deltas",
+    "encode_yolo_v1",
     "find_anchors",
     "first_object",
     "generalized_iou",
@@ -67,6 +71,7 @@ __all__ = [
     "shares_from_corners",
     "soft_non_max_suppression",
     "split_predictions",
+    "split_yolo_v1",
     "to_absolute",
     "to_relative",
     "transpose_output_size",

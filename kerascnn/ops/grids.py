@@ -92,8 +92,8 @@ def encode_boxes(boxes: keras.KerasTensor, places: Places, *, form: str = "sigmo
     """Compute the offsets that `decode_offsets` turns into boxes.
 
     Args:
-        boxes: (..., N, 4), x1, y1, x2, y2 in pixels, with an area; in the sigmoid form, each with its centre in the cell
-            of its place.
+        boxes: (..., N, 4), x1, y1, x2, y2 in pixels, with an area; in the sigmoid form, each with its centre in its
+            cell.
         places: of the predictions.
         form: see `decode_offsets`.
 
