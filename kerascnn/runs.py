@@ -156,8 +156,8 @@ def export_run(
         keep_over_budget: see `kerascnn.export.write_exports`.
 
     Returns:
-        The card: that of the run, with new `chosen`, `metrics`, `export` and `versions`, and in `exported` the command, the time
-        and the data of the export.
+        The card: that of the run, with new `chosen`, `metrics`, `export` and `versions`, and in `exported` the
+        command, the time and the data of the export.
 
     Raises:
         As `write_run` and `open_run`.

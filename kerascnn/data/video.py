@@ -1,4 +1,7 @@
-"""Videos: their frames one after another, and pictures as the frames of a new one. Sound is neither read nor written."""
+"""Videos: their frames one after another, and pictures as the frames of a new one.
+
+Sound is neither read nor written.
+"""
 
 import math
 import os
