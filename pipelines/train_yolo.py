@@ -8,6 +8,7 @@ MediaPipe's ObjectDetector opens the TFLite files as they are.
 import logging
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from console import run_script
@@ -20,6 +21,8 @@ from kerascnn.ops import find_anchors
 from kerascnn.tasks import YoloTask, detection
 
 logger = logging.getLogger(__name__)
+
+SMOKE_RUN = Path("saved_models/smoke_yolo")
 
 
 @dataclass(frozen=True)
@@ -91,7 +94,7 @@ def _make_task(config: Config, source: Source) -> YoloTask:
 
 def _smoke(config: Config) -> Config:
     small = {"weights": "none", "image_size": (96, 96), "head_epochs": 1, "fine_tune_epochs": 1}
-    return make_small(config, "smoke_yolo", **small)
+    return make_small(config, SMOKE_RUN.name, **small)
 
 
 if __name__ == "__main__":

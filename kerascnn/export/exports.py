@@ -145,7 +145,8 @@ def _write_saved_model(task: Task, path: Path, reference: Reference) -> None:
 
 def _prove(name: str, differences: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:
     for output, each in differences.items():
-        difference = float(np.max(each) / np.max(np.abs(expected[output]))) if each.size else 0.0
+        largest = max(np.max(np.abs(expected[output])), np.finfo(np.float32).tiny)  # zeros where nothing was found
+        difference = float(np.max(each) / largest) if each.size else 0.0
         if not difference <= TOLERANCE:  # NaN is not
             raise RuntimeError(
                 f"{name} was loaded back and differs from the Keras model by {difference:.1e} of its outputs."

@@ -108,6 +108,21 @@ def match_greedily(ious: np.ndarray, iou_threshold: float) -> np.ndarray:
     return matched
 
 
+def match_objects(detections: np.ndarray, truth: np.ndarray, iou_threshold: float = 0.5) -> np.ndarray:
+    """Give each detection of a picture the object of its class that it finds, see `match_greedily`.
+
+    Args:
+        detections: (m, 6), x1, y1, x2, y2, score, class, the surest first, without padding.
+        truth: (n, 5), x1, y1, x2, y2, class, without padding.
+        iou_threshold: the IoU from which on an object is found.
+
+    Returns:
+        (m,) integers, the number of the object, -1 for a detection that found none.
+    """
+    same_class = detections[:, np.newaxis, 5] == truth[:, 4]
+    return match_greedily(pairwise_iou(detections[:, :4], truth[:, :4]) * same_class, iou_threshold)
+
+
 def _without_padding(name: str, rows: np.ndarray, width: int, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Check a picture's rows; give them in float64 without padding, and which ones they are."""
     rows = np.asarray(rows, np.float64)

@@ -117,6 +117,24 @@ class Task(ABC):
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find the pictures that are answered wrongly: their indices, (n,), the worst first."""
 
+    def answers(self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None) -> list[Any]:
+        """Give the results to show: those of `decode`, by default. A detector's are of the sure detections only."""
+        return self.decode(outputs, sizes)
+
+    def tuned(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> "Task":
+        """Give the task with what is chosen by its answers to the validation pictures: by default, as it is.
+
+        Args:
+            outputs: (N, ...) each.
+            targets: (N, ...).
+        """
+        return self
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What `tuned` chose, by the names of fields, for the card."""
+        return {}
+
     @abstractmethod
     def serving_model(self) -> keras.Model:
         """Give the model that is exported: the same weights, answers instead of logits."""

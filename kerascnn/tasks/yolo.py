@@ -21,14 +21,9 @@ HEAD = r"(offsets|objectness|classes)_stride\d+"  # the layers that give a grid'
 
 @dataclass(frozen=True)
 class YoloTask(DetectionTask):
-    """A network of grids and anchors; `detection` makes one.
-
-    Attributes:
-        loss_options: what `YoloLoss` is given.
-    """
+    """A network of grids and anchors; `detection` makes one."""
 
     name: ClassVar[str] = "yolo"
-    loss_options: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
@@ -44,7 +39,7 @@ class YoloTask(DetectionTask):
     @property
     def loss(self) -> keras.losses.Loss:
         """See `YoloLoss`."""
-        return YoloLoss(**(self.loss_options or {}))
+        return YoloLoss(**self.loss_options)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Make the average precision, and the terms of the loss."""
@@ -97,4 +92,4 @@ def detection(
     model = yolo(architecture, (*image_size, 3), len(classes), anchors, **options)
     own_head = weights is not None and not is_of_other_classes(weights, tuple(classes))
     report = None if weights is None else load_weights(model, weights, head=own_head)
-    return YoloTask(model, tuple(classes), report, architecture, {"anchors": anchors} | options, loss_options)
+    return YoloTask(model, tuple(classes), report, architecture, {"anchors": anchors} | options, loss_options or {})
