@@ -8,15 +8,13 @@ two cores. The contenders run in turns, each in its own process, see augmenters.
 one round.
 """
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tyro
 from augmenters import CONTENDERS
-from reporting import check_writable, report
+from reporting import check_writable, report, run_contender, take_turns
 
 SECONDS = 6.0
 
@@ -36,11 +34,7 @@ class Config:
 def main(config: Config) -> None:
     """Measure and print."""
     check_writable(config.json)
-    speeds: dict[str, list[float]] = {}
-    for _ in range(1 if config.quick else config.rounds):
-        for name in CONTENDERS:
-            if (speed := measure(name)) is not None:
-                speeds.setdefault(name, []).append(speed)
+    speeds = take_turns(CONTENDERS, lambda name, _: measure(name), 1 if config.quick else config.rounds)
     own = float(np.median(speeds["kerascnn"]))
     rows = [
         {
@@ -57,14 +51,8 @@ def main(config: Config) -> None:
 
 def measure(name: str) -> float | None:
     """Run one contender in a process of its own; None where it is not installed."""
-    command = [sys.executable, str(Path(__file__).with_name("augmenters.py")), name, str(SECONDS)]
-    outcome = subprocess.run(command, capture_output=True, text=True)
-    if outcome.returncode and (name == "kerascnn" or "ModuleNotFoundError" not in outcome.stderr):
-        sys.exit(outcome.stderr)
-    if outcome.returncode:
-        print(f"{name} is left out: {outcome.stderr.strip().splitlines()[-1]}")
-        return None
-    return float(outcome.stdout.split()[-1])
+    said = run_contender(name, "augmenters.py", (name, SECONDS), optional=name != "kerascnn")
+    return None if said is None else float(said)
 
 
 if __name__ == "__main__":
