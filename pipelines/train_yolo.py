@@ -16,7 +16,8 @@ from fine_tuning import TransferConfig
 from training import make_small, train
 
 from kerascnn.architectures import check_options
-from kerascnn.data import Source, object_sizes
+from kerascnn.data import Source, mosaic, object_sizes
+from kerascnn.data.augment import Mosaic
 from kerascnn.ops import find_anchors
 from kerascnn.tasks import YoloTask, detection
 
@@ -48,6 +49,12 @@ class Config(TransferConfig):
     """The loss of the box: 1 less the complete IoU, or squared errors of its offsets, as in the papers."""
     augment: str = "detection"
     """How pictures change at random in training: none, light, detection and others; see preview.py."""
+    mosaic: float = 0.0
+    """Share of the pictures that are put together with three others, but for the last fifth of the epochs. It is for
+    objects of all sizes, and for long trainings."""
+    train_sizes: tuple[int, ...] = ()
+    """Sides in pixels of the pictures that are trained on, multiples of the last stride, one for each step, such as 256
+    320 384: the network then also detects in pictures of other sizes. By default, image_size alone."""
     batch_size: int = 8
     """Pictures in a step: with few pictures, small batches make more steps of an epoch."""
     head_epochs: int = 1
@@ -70,7 +77,14 @@ def main(config: Config) -> int:
         config.stages(),
         annotation=YoloTask.annotation,
         weights=config.start,
+        mixing=_mixing(config),
+        image_sizes=[(side, side) for side in config.train_sizes],
     )
+
+
+def _mixing(config: Config) -> list[Mosaic]:
+    epochs = config.head_epochs + config.fine_tune_epochs * len(config.fine_tune_from)
+    return [mosaic(config.mosaic, epochs=epochs * 4 // 5)] if config.mosaic else []
 
 
 def _make_task(config: Config, source: Source) -> YoloTask:
@@ -84,6 +98,7 @@ def _make_task(config: Config, source: Source) -> YoloTask:
         source.classes,
         anchors,
         image_size=config.image_size,
+        any_size=bool(config.train_sizes),
         weights=config.start,
         strides=config.strides,
         offsets=config.offsets,

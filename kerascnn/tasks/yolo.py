@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,9 +21,14 @@ HEAD = r"(offsets|objectness|classes)_stride\d+"  # the layers that give a grid'
 
 @dataclass(frozen=True)
 class YoloTask(DetectionTask):
-    """A network of grids and anchors; `detection` makes one."""
+    """A network of grids and anchors; `detection` makes one.
+
+    Attributes:
+        flexible: the same network, with the same layers, for pictures of any size; None trains at `image_size` only.
+    """
 
     name: ClassVar[str] = "yolo"
+    flexible: keras.Model | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
@@ -35,6 +40,11 @@ class YoloTask(DetectionTask):
                 f"The network must give predictions (B, N, {width}) for {len(self.classes)} classes. "
                 f"Received: an output of the shape {self.model.output_shape}."
             )
+
+    @property
+    def training_model(self) -> keras.Model:
+        """The network for pictures of any size, if there is one."""
+        return self.model if self.flexible is None else self.flexible
 
     @property
     def loss(self) -> keras.losses.Loss:
@@ -63,6 +73,7 @@ def detection(
     anchors: Sequence[Sequence[tuple[float, float]]],
     *,
     image_size: tuple[int, int] = (320, 320),
+    any_size: bool = False,
     weights: str | Path | None = None,
     loss_options: Mapping[str, Any] | None = None,
     **options: Any,
@@ -74,6 +85,7 @@ def detection(
         classes: at least one name; their order is that of the class ids.
         anchors: of each grid, see `kerascnn.ops.find_anchors`.
         image_size: (height, width) of the network's input in pixels.
+        any_size: whether it can be trained on pictures of several sizes, see `kerascnn.data.pipeline`.
         weights: of the body, or of a run folder of this task, see `kerascnn.architectures.load_weights`; None starts
             from a random initialisation.
         loss_options: what `kerascnn.losses.YoloLoss` takes, such as `assignment`.
@@ -89,7 +101,21 @@ def detection(
         >>> task.model.fit(images, rows)  # rows (N, M, 5): x1, y1, x2, y2 in pixels, class; class -1 is padding
     """
     check_names("classes", classes, at_least=1)
-    model = yolo(architecture, (*image_size, 3), len(classes), anchors, **options)
+    flexible = None
+    if any_size:
+        flexible = yolo(architecture, (None, None, 3), len(classes), anchors, **options)
+        picture = keras.layers.Input((*image_size, 3), dtype=flexible.input.dtype, name=flexible.input.name)
+        model = keras.models.clone_model(flexible, input_tensors=picture, clone_function=lambda layer: layer)
+    else:
+        model = yolo(architecture, (*image_size, 3), len(classes), anchors, **options)
     own_head = weights is not None and not is_of_other_classes(weights, tuple(classes))
     report = None if weights is None else load_weights(model, weights, head=own_head)
-    return YoloTask(model, tuple(classes), report, architecture, {"anchors": anchors} | options, loss_options or {})
+    return YoloTask(
+        model,
+        tuple(classes),
+        report,
+        architecture,
+        {"anchors": anchors} | options,
+        loss_options or {},
+        flexible=flexible,
+    )
