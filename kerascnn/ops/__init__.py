@@ -23,7 +23,16 @@ from kerascnn.ops.nms import non_max_suppression
 from kerascnn.ops.padding import concatenate_padded
 from kerascnn.ops.soft_nms import soft_non_max_suppression
 from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
-from kerascnn.ops.windows import WindowGeometry, count_windows, pyramid_sizes, resize, window_boxes, window_geometry
+from kerascnn.ops.windows import (
+    WindowGeometry,
+    count_windows,
+    interpolate,
+    pyramid_sizes,
+    resize,
+    source_positions,
+    window_boxes,
+    window_geometry,
+)
 
 __all__ = [
     "Description",
@@ -45,6 +54,7 @@ __all__ = [
     "encode_deltas",
     "first_object",
     "generalized_iou",
+    "interpolate",
     "iou",
     "non_max_suppression",
     "output_size",
@@ -54,6 +64,7 @@ __all__ = [
     "same_padding",
     "shares_from_corners",
     "soft_non_max_suppression",
+    "source_positions",
     "to_absolute",
     "to_relative",
     "transpose_output_size",
