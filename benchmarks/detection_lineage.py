@@ -26,6 +26,7 @@ import tyro
 from reporting import check_writable, report
 
 from kerascnn.data import Split, open_source
+from kerascnn.data.resize import resize
 from kerascnn.metrics.detection import summarise_detections
 from kerascnn.results import Detections
 from kerascnn.runs import open_run
@@ -42,7 +43,7 @@ Detect = Callable[[np.ndarray], Detections]
 class Config:
     """Compare detectors."""
 
-    detectors: tuple[str, ...] = ("sliding_window",)
+    detectors: tuple[str, ...] = ("sliding_window", "yolo")
     """Which of them."""
     seeds: tuple[int, ...] = (0,)
     """One training of each for each."""
@@ -110,6 +111,20 @@ def train_sliding_window(data: str, seed: int, output: Path, quick: bool) -> Det
     return sliding_window(task, score_threshold=LOWEST_SCORE, **settings).detect
 
 
+def train_yolo(data: str, seed: int, output: Path, quick: bool) -> Detect:
+    """YOLO on MobileNetV2, from what a classifier of dogs learnt."""
+    options = ("--image-size", "96", "96", "--head-epochs", "1", "--fine-tune-epochs", "1") if quick else ()
+    run_pipeline("train_yolo.py", data, seed, output, "--weights", "stanford_dogs", *options)
+    task, _, _ = open_run(output)
+    model = task.serving_model()
+
+    def detect(image: np.ndarray) -> Detections:
+        outputs = model.predict_on_batch(resize(image, task.image_size).numpy()[np.newaxis])
+        return task.decode(outputs, [image.shape[:2]])[0]
+
+    return detect
+
+
 def run_pipeline(script: str, data: str, seed: int, output: Path, *options: str) -> None:
     """Train with a script, in a process of its own."""
     settings = ("--data", data, "--seed", str(seed), "--output", str(output), "--keep-over-budget", *options)
@@ -117,7 +132,10 @@ def run_pipeline(script: str, data: str, seed: int, output: Path, *options: str)
 
 
 # From the data, a seed, the run folder to write and whether to hurry, to the trained detector.
-DETECTORS: dict[str, Callable[[str, int, Path, bool], Detect]] = {"sliding_window": train_sliding_window}
+DETECTORS: dict[str, Callable[[str, int, Path, bool], Detect]] = {
+    "sliding_window": train_sliding_window,
+    "yolo": train_yolo,
+}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from kerascnn.export import TFLiteModel
 from kerascnn.ops import describe
 from kerascnn.results import Classification, Detections, Landmarks
 from kerascnn.runs import open_run, write_run
-from kerascnn.tasks import classification, landmarks, load_task, localization, sliding_window
+from kerascnn.tasks import classification, detection, landmarks, load_task, localization, sliding_window
 from kerascnn.training import Checkpoint, Stage, distribute, fit, from_scratch, transfer
 
 __version__ = "0.1.0"
@@ -21,6 +21,7 @@ __all__ = [
     "backbone",
     "classification",
     "describe",
+    "detection",
     "distribute",
     "fit",
     "folder",

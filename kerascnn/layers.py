@@ -1,5 +1,6 @@
 """The few serialisable layers and activations that Keras lacks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -7,6 +8,7 @@ import numpy as np
 from keras import layers, ops
 
 from kerascnn.ops import non_max_suppression
+from kerascnn.ops.grids import Places, check_form, decode_offsets
 
 
 @keras.saving.register_keras_serializable("kerascnn")
@@ -103,3 +105,59 @@ class NonMaxSuppression(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that make the layer again."""
         return super().get_config() | self.suppression
+
+
+@keras.saving.register_keras_serializable("kerascnn")
+class AnchorGrid(layers.Layer):
+    """Turn the offsets of a detector's grid into boxes, and say of each where it stands.
+
+    Args:
+        stride: pixels of a cell's side.
+        anchors: A pairs of width and height in pixels.
+        form: see `kerascnn.ops.decode_offsets`.
+        **options: as every Keras layer takes them.
+
+    Input: (B, rows, columns, 4 A), t_x, t_y, t_w, t_h of each anchor. Output: (B, rows columns A, 9), x1, y1, x2, y2 in
+    pixels; column and row of the cell, stride, width and height of the anchor.
+
+    Raises:
+        ValueError: for a stride or anchors that are not positive, or an unknown form.
+    """
+
+    def __init__(
+        self, stride: int, anchors: Sequence[tuple[float, float]], form: str = "sigmoid", **options: Any
+    ) -> None:
+        super().__init__(**options)
+        check_form(form)
+        sizes = np.asarray(anchors, np.float32)
+        if stride < 1 or sizes.ndim != 2 or sizes.shape[1:] != (2,) or not len(sizes) or not (sizes > 0).all():
+            raise ValueError(
+                "stride must be positive, anchors at least one pair of positive width and height. "
+                f"Received: stride={stride}, anchors={anchors!r}."
+            )
+        self.stride, self.anchors, self.form = stride, sizes.tolist(), form
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Decode (B, rows, columns, 4 A)."""
+        _, height, width, _ = ops.shape(inputs)
+        number = len(self.anchors)
+        rows, columns = ops.meshgrid(
+            ops.arange(height, dtype="float32"), ops.arange(width, dtype="float32"), indexing="ij"
+        )
+        cells = ops.reshape(ops.repeat(ops.stack([columns, rows], axis=-1), number, axis=1), (-1, 2))
+        anchors = ops.tile(ops.convert_to_tensor(self.anchors, "float32"), (height * width, 1))
+        places = Places(cells, ops.full_like(cells[:, :1], self.stride), anchors)
+        offsets = ops.reshape(ops.cast(inputs, "float32"), (-1, height * width * number, 4))
+        boxes = decode_offsets(offsets, places, form=self.form)
+        place = ops.expand_dims(ops.concatenate(places, axis=-1), 0)
+        return ops.concatenate([boxes, ops.zeros_like(boxes[..., :1]) + place], axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Give the number of boxes, where it is known."""
+        batch_size, height, width, _ = input_shape
+        known = height is not None and width is not None
+        return batch_size, height * width * len(self.anchors) if known else None, 9
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the arguments that make the layer again."""
+        return super().get_config() | {"stride": self.stride, "anchors": self.anchors, "form": self.form}

@@ -2,6 +2,7 @@
 
 from kerascnn.architectures.alexnet import alexnet
 from kerascnn.architectures.catalogue import CLASSIFIERS, backbone, build, check_options, scratch_options
+from kerascnn.architectures.darknet import darknet19, extraction
 from kerascnn.architectures.fully_convolutional import to_fully_convolutional
 from kerascnn.architectures.heads import landmarker, localizer
 from kerascnn.architectures.inception import inception_v1
@@ -20,6 +21,8 @@ from kerascnn.architectures.resnet import (
 from kerascnn.architectures.strides import head_layers, headless, layers_below, layers_of, stride_layers
 from kerascnn.architectures.vgg import vgg16
 from kerascnn.architectures.weights import HEADLESS_FILE, RELEASES, WeightsReport, load_weights
+from kerascnn.architectures.yolo import yolo
+from kerascnn.architectures.yolo_v1 import yolo_v1
 
 __all__ = [
     "CLASSIFIERS",
@@ -30,6 +33,8 @@ __all__ = [
     "backbone",
     "build",
     "check_options",
+    "darknet19",
+    "extraction",
     "head_layers",
     "headless",
     "inception_v1",
@@ -53,4 +58,6 @@ __all__ = [
     "stride_layers",
     "to_fully_convolutional",
     "vgg16",
+    "yolo",
+    "yolo_v1",
 ]

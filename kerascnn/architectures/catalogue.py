@@ -7,6 +7,7 @@ from typing import Any
 import keras
 
 from kerascnn.architectures.alexnet import alexnet
+from kerascnn.architectures.darknet import darknet19, extraction
 from kerascnn.architectures.inception import inception_v1
 from kerascnn.architectures.lenet import lenet5
 from kerascnn.architectures.mobilenet import mobilenet_v1, mobilenet_v2
@@ -39,6 +40,8 @@ CLASSIFIERS: dict[str, Callable[..., keras.Model]] = {
     "inception_v1": inception_v1,
     "mobilenet_v1": mobilenet_v1,
     "mobilenet_v2": mobilenet_v2,
+    "extraction": extraction,
+    "darknet19": darknet19,
 }
 
 # What a builder is given beside what its user says when the network is trained from scratch, as its paper does it.

@@ -12,6 +12,7 @@ from kerascnn.data.augment import (
     mirror,
     mix,
     mix_up,
+    mosaic,
     noise,
     pca_color,
     preset,
@@ -25,6 +26,7 @@ from kerascnn.data.augment import (
     warp,
     zoom_out,
 )
+from kerascnn.data.object_sizes import object_sizes
 from kerascnn.data.pipeline import pipeline
 from kerascnn.data.sources import (
     Source,
@@ -64,7 +66,9 @@ __all__ = [
     "mirror",
     "mix",
     "mix_up",
+    "mosaic",
     "noise",
+    "object_sizes",
     "open_source",
     "pca_color",
     "pictures",

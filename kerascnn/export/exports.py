@@ -53,11 +53,18 @@ def export(
     """
     with new_run_folder(path, overwrite=overwrite) as folder:
         reference = Reference.of(task, validation)
-        return write_exports(task, folder, reference, calibration=calibration, keep_over_budget=keep_over_budget)
+        score = task.score(reference.outputs, reference.targets)
+        return write_exports(task, folder, reference, score, calibration=calibration, keep_over_budget=keep_over_budget)
 
 
 def write_exports(
-    task: Task, folder: Path, reference: Reference, *, calibration: Batches, keep_over_budget: bool = False
+    task: Task,
+    folder: Path,
+    reference: Reference,
+    score: float,
+    *,
+    calibration: Batches,
+    keep_over_budget: bool = False,
 ) -> dict[str, dict[str, Any]]:
     """Write `model.keras`, `saved_model/`, four .tflite files, `labels.txt` and `golden/` into a folder.
 
@@ -65,6 +72,7 @@ def write_exports(
         task: what to export.
         folder: an existing folder.
         reference: the Keras model's answers on the validation split.
+        score: of these answers.
         calibration: shuffled batches of (pictures, targets) of the training data, not augmented, for the 8-bit files.
         keep_over_budget: writes a file that misses its budget all the same; its row still says so.
 
@@ -87,11 +95,10 @@ def write_exports(
     _write_saved_model(task, folder / "saved_model", reference)
     files = convert(task, calibration)
     latencies = time_files(files, reference.images[0])
-    expected_score = task.score(reference.outputs, reference.targets)
     table: dict[str, dict[str, Any]] = {}
     for precision, content in files.items():
         found = compare(task, content, reference, f"Comparing {precision}")
-        reason = missed_budget(found, expected_score, BUDGETS[precision], len(reference.images))
+        reason = missed_budget(found, score, BUDGETS[precision], len(reference.images))
         table[precision] = (
             {"file": tflite_name(precision)}
             | found

@@ -3,5 +3,14 @@
 from kerascnn.losses.classification import AuxiliaryCrossEntropy, SmoothedCrossEntropy
 from kerascnn.losses.landmarks import LandmarkLoss
 from kerascnn.losses.localization import LocalizationLoss
+from kerascnn.losses.yolo import YoloLoss
+from kerascnn.losses.yolo_v1 import YoloV1Loss
 
-__all__ = ["AuxiliaryCrossEntropy", "LandmarkLoss", "LocalizationLoss", "SmoothedCrossEntropy"]
+__all__ = [
+    "AuxiliaryCrossEntropy",
+    "LandmarkLoss",
+    "LocalizationLoss",
+    "SmoothedCrossEntropy",
+    "YoloLoss",
+    "YoloV1Loss",
+]

@@ -3,6 +3,8 @@
 Nothing here holds weights or state, and nothing imports another part of kerascnn.
 """
 
+from kerascnn.ops.anchors import cluster_sizes, find_anchors, shape_iou
+from kerascnn.ops.assignment import assign_by_alignment, assign_by_anchor
 from kerascnn.ops.boxes import (
     box_area,
     clip_boxes,
@@ -18,6 +20,7 @@ from kerascnn.ops.boxes import (
 from kerascnn.ops.candidates import KeptBoxes
 from kerascnn.ops.convolution import ReceptiveField, output_size, same_padding, transpose_output_size
 from kerascnn.ops.describe import Description, Row, describe
+from kerascnn.ops.grids import Places, Predictions, decode_offsets, encode_boxes, split_predictions
 from kerascnn.ops.iou import complete_iou, distance_iou, generalized_iou, iou, pairwise_iou
 from kerascnn.ops.nms import non_max_suppression
 from kerascnn.ops.padding import concatenate_padded
@@ -33,25 +36,37 @@ from kerascnn.ops.windows import (
     window_boxes,
     window_geometry,
 )
+from kerascnn.ops.yolo_v1 import corners_from_cells, decode_yolo_v1, encode_yolo_v1, split_yolo_v1
 
 __all__ = [
     "Description",
     "KeptBoxes",
+    "Places",
+    "Predictions",
     "ReceptiveField",
     "Row",
     "WindowGeometry",
+    "assign_by_alignment",
+    "assign_by_anchor",
     "box_area",
     "check_object_shapes",
     "clip_boxes",
+    "cluster_sizes",
     "complete_iou",
     "concatenate_padded",
+    "corners_from_cells",
     "corners_from_shares",
     "count_windows",
     "cxcywh_to_xyxy",
     "decode_deltas",
+    "decode_offsets",
+    "decode_yolo_v1",
     "describe",
     "distance_iou",
+    "encode_boxes",
     "encode_deltas",
+    "encode_yolo_v1",
+    "find_anchors",
     "first_object",
     "generalized_iou",
     "interpolate",
@@ -62,9 +77,12 @@ __all__ = [
     "pyramid_sizes",
     "resize",
     "same_padding",
+    "shape_iou",
     "shares_from_corners",
     "soft_non_max_suppression",
     "source_positions",
+    "split_predictions",
+    "split_yolo_v1",
     "to_absolute",
     "to_relative",
     "transpose_output_size",

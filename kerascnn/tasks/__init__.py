@@ -1,25 +1,31 @@
 """Which question a network answers, and the way back from a stored run to its task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
 from kerascnn.tasks.classification import ClassificationTask, classification
+from kerascnn.tasks.detection import DetectionTask
 from kerascnn.tasks.hard_negatives import find_negatives
 from kerascnn.tasks.landmarks import LandmarksTask, landmarks
 from kerascnn.tasks.localization import LocalizationTask, localization
 from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
 from kerascnn.tasks.task import Task
+from kerascnn.tasks.yolo import YoloTask, detection
 
 __all__ = [
     "TASKS",
     "ClassificationTask",
+    "DetectionTask",
     "LandmarksTask",
     "LocalizationTask",
     "SlidingWindow",
     "Task",
+    "YoloTask",
     "classification",
+    "detection",
     "find_negatives",
     "landmarks",
     "load_task",
@@ -27,23 +33,29 @@ __all__ = [
     "sliding_window",
 ]
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (ClassificationTask, LandmarksTask, LocalizationTask)}
+TASKS: dict[str, type[Task]] = {
+    task.name: task for task in (ClassificationTask, LandmarksTask, LocalizationTask, YoloTask)
+}
 
 
-def load_task(path: str | Path, name: str, classes: Sequence[str]) -> Task:
+def load_task(
+    path: str | Path, name: str, classes: Sequence[str], *, loss_options: Mapping[str, Any] | None = None
+) -> Task:
     """Load a stored model as the task that it was trained for.
 
     Args:
         path: a `.keras` file, as a run folder holds one.
         name: a name of `TASKS`, as the run's card gives it.
         classes: name of each class, as the run's card gives them.
+        loss_options: of the loss that it was trained with, as the run's card gives them.
 
     Returns:
         The task. Keras' safe mode is on: the file cannot bring code of its own.
 
     Raises:
-        ValueError: for an unknown task, or a file that is not a Keras model.
+        ValueError: for an unknown task, a file that is not a Keras model, or options that the loss does not have.
     """
     if name not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}. Received: {name!r}.")
-    return TASKS[name](keras.saving.load_model(path, compile=False, safe_mode=True), tuple(classes))
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    return TASKS[name](model, tuple(classes), loss_options=loss_options or {})

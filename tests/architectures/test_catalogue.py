@@ -31,7 +31,7 @@ def test_options_reach_the_builder():
 @pytest.mark.parametrize("function", [build, backbone])
 def test_unknown_names_list_the_known_ones(function):
     arguments = (SHAPE, 2) if function is build else (SHAPE,)
-    with pytest.raises(ValueError, match=r"one of lenet5, .*mobilenet_v2\. Received: architecture='resnet51'"):
+    with pytest.raises(ValueError, match=r"one of lenet5, .*darknet19\. Received: architecture='resnet51'"):
         function("resnet51", *arguments)
 
 

@@ -81,6 +81,9 @@ REPRESENTATIVES = (
     Network("inception_v1", (224, 224, 3), 1000, 6_998_552, 32, {"batch_norm": False}, **INCEPTION),
     Network("mobilenet_v1", (224, 224, 3), 1000, 4_253_864, 32, narrow={"alpha": 0.25}),
     Network("mobilenet_v2", (224, 224, 3), 1000, 3_538_984, 32, narrow={"alpha": 0.35}),
+    Network("extraction", (224, 224, 3), 1000, 23_437_224, 32, with_statistics=False),
+    Network("extraction", (224, 224, 3), 1000, 23_428_136, 32, {"batch_norm": False}, learning_rate=1e-4),
+    Network("darknet19", (224, 224, 3), 1000, 20_842_376, 32, with_statistics=False),
 )
 # Those that differ from a representative only in how often its blocks are repeated.
 DEEPER = (

@@ -1,0 +1,98 @@
+"""Train YOLO, a network that finds the objects of a picture in one look, and export it for phones.
+
+    python pipelines/train_yolo.py --data voc:bccd --weights stanford_dogs --output saved_models/cells
+
+MediaPipe's ObjectDetector opens the TFLite files as they are.
+"""
+
+import logging
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+from console import run_script
+from fine_tuning import TransferConfig
+from training import make_small, train
+
+from kerascnn.architectures import check_options
+from kerascnn.data import Source, object_sizes
+from kerascnn.ops import find_anchors
+from kerascnn.tasks import YoloTask, detection
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Config(TransferConfig):
+    """Train YOLO, and export it for phones."""
+
+    data: str = "scenes"
+    """What to train on, with boxes: voc:FOLDER, coco:FOLDER, yolo:FOLDER, csv:FILE, tfds:NAME, or scenes (embedded)."""
+    architecture: str = "mobilenet_v2"
+    """Which body."""
+    image_size: tuple[int, int] = (320, 320)
+    """Height and width of the network's input in pixels: larger sees more detail and costs its square."""
+    strides: tuple[int, ...] = (8, 16, 32)
+    """Of the grids, in pixels of a cell's side: small ones for small objects."""
+    anchors_per_cell: int = 3
+    """Of each grid. Their shapes are found among the training boxes."""
+    offsets: Literal["sigmoid", "linear"] = "linear"
+    """Whether a box's centre must lie in the cell that predicts it, as in YOLOv2, or may lie beside it."""
+    assignment: Literal["anchor", "aligned"] = "aligned"
+    """Which predictions answer for an object: that of the most similar anchor, as the papers have it, or the ten that
+    answer best already, which learns faster."""
+    box_form: Literal["ciou", "squared"] = "ciou"
+    """The loss of the box: 1 less the complete IoU, or squared errors of its offsets, as in the papers."""
+    augment: str = "detection"
+    """How pictures change at random in training: none, light, detection and others; see preview.py."""
+    batch_size: int = 8
+    """Pictures in a step: with few pictures, small batches make more steps of an epoch."""
+    head_epochs: int = 1
+    """Epochs in which only the head trains."""
+    fine_tune_epochs: int = 50
+    """Epochs in which more of the network trains."""
+    fine_tune_learning_rate: float = 1e-3
+    """Higher than a classifier's: features of what it is have to become features of where it is."""
+    batch_norm: Literal["frozen", "trained"] = "trained"
+    """Whether batch normalisations keep the statistics of the pre-training or learn new ones."""
+
+
+def main(config: Config) -> int:
+    """Train. Returns the exit status: 1 if an exported file missed its budget."""
+    config = _smoke(config) if config.smoke else config
+    check_options(config.architecture, config.options)
+    return train(
+        config,
+        lambda source: _make_task(config, source),
+        config.stages(),
+        annotation=YoloTask.annotation,
+        weights=config.start,
+    )
+
+
+def _make_task(config: Config, source: Source) -> YoloTask:
+    sizes = object_sizes(source.train, config.image_size)
+    anchors, mean_iou = find_anchors(sizes, config.strides, per_cell=config.anchors_per_cell, seed=config.seed)
+    for stride, shapes in zip(config.strides, anchors, strict=True):
+        logger.info("Anchors of stride %d: %s.", stride, ", ".join(f"{width} x {height}" for width, height in shapes))
+    logger.info("The most similar anchor has an IoU of %.3f with an object, on average.", mean_iou)
+    return detection(
+        config.architecture,
+        source.classes,
+        anchors,
+        image_size=config.image_size,
+        weights=config.start,
+        strides=config.strides,
+        offsets=config.offsets,
+        loss_options={"assignment": config.assignment, "box_form": config.box_form},
+        **config.options,
+    )
+
+
+def _smoke(config: Config) -> Config:
+    small = {"weights": "none", "image_size": (96, 96), "head_epochs": 1, "fine_tune_epochs": 1}
+    return make_small(config, "smoke_yolo", **small)
+
+
+if __name__ == "__main__":
+    sys.exit(run_script(main, Config, __doc__))
