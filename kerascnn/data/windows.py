@@ -8,13 +8,12 @@ import dataclasses
 import hashlib
 from collections.abc import Iterator, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from kerascnn.data.sample import PADDING
 from kerascnn.data.sources.source import Source, Split
-from kerascnn.ops import pairwise_iou, resize
+from kerascnn.ops import exact_pairwise_iou, resize
 
 BACKGROUND = "background"
 MOST_OVERLAP = 0.3  # IoU of a window of the background with an object; R-CNN's (arXiv:1311.2524, appendix B)
@@ -175,7 +174,7 @@ class _Cutter:
         tried = extents[rng.integers(len(extents), size=ATTEMPTS * number)] if len(extents) else np.zeros((0, 2))
         corners = rng.uniform(0, 1, tried.shape) * (size[::-1] - tried)
         boxes = np.concatenate([corners, corners + tried], axis=1)
-        overlaps = keras.ops.convert_to_numpy(pairwise_iou(boxes, objects))  # (tried, n)
+        overlaps = exact_pairwise_iou(boxes, objects)  # (tried, n)
         return boxes[(overlaps < MOST_OVERLAP).all(axis=1)][:number]
 
 

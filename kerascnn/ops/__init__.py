@@ -21,7 +21,7 @@ from kerascnn.ops.candidates import KeptBoxes
 from kerascnn.ops.convolution import ReceptiveField, output_size, same_padding, transpose_output_size
 from kerascnn.ops.describe import Description, Row, describe
 from kerascnn.ops.grids import Places, Predictions, decode_offsets, encode_boxes, split_predictions
-from kerascnn.ops.iou import complete_iou, distance_iou, generalized_iou, iou, pairwise_iou
+from kerascnn.ops.iou import complete_iou, distance_iou, exact_pairwise_iou, generalized_iou, iou, pairwise_iou
 from kerascnn.ops.nms import non_max_suppression
 from kerascnn.ops.padding import concatenate_padded
 from kerascnn.ops.soft_nms import soft_non_max_suppression
@@ -66,6 +66,7 @@ __all__ = [
     "encode_boxes",
     "encode_deltas",
     "encode_yolo_v1",
+    "exact_pairwise_iou",
     "find_anchors",
     "first_object",
     "generalized_iou",

@@ -9,7 +9,7 @@ import numpy as np
 
 from kerascnn.metrics.coco import coco_metrics
 from kerascnn.metrics.detection import summarise_detections
-from kerascnn.metrics.matching import pairwise_iou
+from kerascnn.ops import exact_pairwise_iou
 from kerascnn.results import Detections
 from kerascnn.tasks.task import Task, check_names
 
@@ -107,4 +107,4 @@ def _is_matched(found: Detections, others: Detections) -> np.ndarray:
     if not len(found) or not len(others):
         return np.zeros(len(found), bool)
     same = found.class_ids[:, np.newaxis] == others.class_ids
-    return (same & (pairwise_iou(found.boxes, others.boxes) >= SAME_BOX)).any(axis=1)
+    return (same & (exact_pairwise_iou(found.boxes, others.boxes) >= SAME_BOX)).any(axis=1)
