@@ -6,7 +6,7 @@ at places where no object is. Boxes are x1, y1, x2, y2 in pixels, edges not cent
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -31,7 +31,7 @@ def window_source(
     scales: Sequence[float],
     copies: int = 2,
     jitter: float = 0.1,
-    negatives: Sequence[np.ndarray] | None = None,
+    negatives: Mapping[str, Sequence[np.ndarray]] | None = None,
     background: str = BACKGROUND,
     seed: int = 0,
 ) -> Source:
@@ -47,8 +47,9 @@ def window_source(
         scales: of the pyramid that the detector will have: at 0.5 a window of the background has twice the sides.
         copies: of each object of the most frequent class.
         jitter: by what share of its sides an object's window is moved, and made smaller or larger, at most.
-        negatives: for each training picture (n, 4), windows to add to the background, such as those of
-            `kerascnn.tasks.find_negatives`.
+        negatives: by the name of a split, such as `train`, for each of its pictures (n, 4): windows to add to the
+            background, such as those of `kerascnn.tasks.find_negatives`. Those of `validation` let the best epoch be
+            the best for the detector, too.
         background: name of the class of windows without an object, the first one.
         seed: decides places and sizes, for each picture by itself.
 
@@ -60,14 +61,17 @@ def window_source(
             the name of the background, or an argument out of range.
     """
     _check(source, window, scales, copies, jitter, background)
-    if negatives is not None and len(negatives) != len(source.train):
-        raise ValueError(
-            f"negatives must hold an array for each of the {len(source.train)} training pictures. "
-            f"Received: {len(negatives)} arrays."
-        )
+    negatives = dict(negatives or {})
+    for name, boxes in negatives.items():
+        if name not in source.splits or len(boxes) != len(source.splits[name]):
+            expected = {each: len(split) for each, split in source.splits.items()}
+            raise ValueError(
+                f"negatives must hold an array for each picture of a split: {expected}. "
+                f"Received: {len(boxes)} for {name!r}."
+            )
     cutter = _Cutter(len(source.classes), window, tuple(scales), copies, jitter)
     splits = {
-        name: cutter.cut(split, name, (seed, number), negatives if name == "train" else None)
+        name: cutter.cut(split, name, (seed, number), negatives.get(name))
         for number, (name, split) in enumerate(source.splits.items())
     }
     return dataclasses.replace(
