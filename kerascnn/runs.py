@@ -92,8 +92,9 @@ def write_run(
         history: of its training.
         facts: what else the card says.
         headless_weights: writes the weights without the head too, for other networks to start from.
-        detection: of a detector that the model serves, for card and report: how it detects, and `metrics` by split,
-            each of `kerascnn.metrics.detection.summarise_detections`.
+        detection: of a detector that the model serves, for card and report: how it detects, its `classes`, the `data`
+            that it was made from, of `describe_source`, and `metrics` by split, each of
+            `kerascnn.metrics.detection.summarise_detections`.
         overwrite: replaces a run folder that is there, at the end.
         keep_over_budget: see `kerascnn.export.write_exports`.
 
@@ -302,19 +303,38 @@ def open_data(card: Mapping[str, Any], data: str | None = None) -> Source:
     """
     if "detection" in card:
         raise ValueError(
-            "The windows that this run was trained on are not kept: detect_windows.py measures its detector."
+            "The windows that this run was trained on are not kept: evaluate.py measures its detector on pictures."
         )
-    annotation = TASKS[card["task"]].annotation
-    source = open_source(data or card["data"]["source"], seed=card["seed"], annotation=annotation)
-    if list(source.classes) != list(card["classes"]):
-        found, known = (", ".join(classes) for classes in (source.classes, card["classes"]))
+    task = TASKS[card["task"]]
+    return _open_again(card, data, card["seed"], task.annotation, task.score_name)
+
+
+def open_pictures(card: Mapping[str, Any], data: str | None = None) -> Source:
+    """Open the pictures that a run of windows was cut from again, or others that its detector is to look at.
+
+    Args:
+        card: the card of the run; its `detection` holds `classes` and `data` as the card itself does.
+        data: see `open_data`.
+
+    Raises:
+        ValueError: for a run without a detector, if the pictures have other classes than it, or see `open_source`.
+    """
+    if "detection" not in card:
+        raise ValueError(f"A run of windows has a detector. This is one of {card['task']}: open its data instead.")
+    return _open_again(card["detection"], data, card["seed"], "boxes", "AP50")
+
+
+def _open_again(facts: Mapping[str, Any], data: str | None, seed: int, annotation: str, score_name: str) -> Source:
+    source = open_source(data or facts["data"]["source"], seed=seed, annotation=annotation)
+    if list(source.classes) != list(facts["classes"]):
+        found, known = (", ".join(classes) for classes in (source.classes, facts["classes"]))
         raise ValueError(f"{source.name} has the classes {found}, and the run knows {known}.")
-    if data is None and source.fingerprint != card["data"]["fingerprint"]:
+    if data is None and source.fingerprint != facts["data"]["fingerprint"]:
         logger.warning(
             "%s has changed since the run: pictures that it was trained on may be in the validation split now, and "
             "the %s too high.",
             source.name,
-            TASKS[card["task"]].score_name,
+            score_name,
         )
     return source
 

@@ -2,8 +2,8 @@
 
     python pipelines/detect_windows.py smear.png --run saved_models/bccd --save found
 
-The run is one of train_windows.py. Prints what was found in each picture; with --save, draws its boxes. Without
-pictures, it prints the average precision on the data of the run.
+The run is one of train_windows.py, which evaluate.py measures. Prints what was found in each picture; with --save,
+draws its boxes.
 """
 
 import dataclasses
@@ -19,12 +19,11 @@ from smoke import smoke_pictures
 from train_windows import SMOKE_RUN
 from train_windows import Config as TrainConfig
 from train_windows import main as train
-from windows import draw_detections, make_detector, measure, print_detection, print_found
+from windows import draw_detections, make_detector, print_found
 
-from kerascnn.data import open_source, pictures
+from kerascnn.data import pictures
 from kerascnn.report import write_picture
 from kerascnn.runs import open_run
-from kerascnn.tasks import SlidingWindow
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +33,7 @@ class Config:
     """Find what is where in pictures."""
 
     pictures: tyro.conf.Positional[tuple[Path, ...]] = ()
-    """The picture files, or folders of them. Without any, the detector is measured on the data of the run."""
+    """The picture files, or folders of them."""
     run: Path | None = None
     """The run folder, of train_windows.py."""
     score_threshold: float | None = None
@@ -48,23 +47,14 @@ class Config:
 def main(config: Config) -> int:
     """Detect and print. Returns the exit status: 1 if a picture could not be read."""
     config = _smoke(config) if config.smoke else config
-    if config.run is None:
-        raise ValueError("Say which run to detect with: --run saved_models/NAME PICTURE...")
+    if config.run is None or not config.pictures:
+        raise ValueError("Say which run to detect with and where: --run saved_models/NAME PICTURE...")
     task, card, _ = open_run(config.run)
     if "detection" not in card:
         raise ValueError(f"{config.run} is no run of train_windows.py: its card does not say how to detect.")
     detector = make_detector(task, card["detection"])
     best = card["detection"]["score_threshold"]
     threshold = best if config.score_threshold is None else config.score_threshold
-    if config.pictures:
-        return _detect(config, detector, threshold)
-    source = open_source(card["config"]["data"], seed=card["seed"], annotation="boxes")
-    splits = {name: split for name, split in source.splits.items() if name != "train"}
-    print_detection({name: measure(detector, split, score_threshold=threshold) for name, split in splits.items()})
-    return 0
-
-
-def _detect(config: Config, detector: SlidingWindow, score_threshold: float) -> int:
     files = [file for path in config.pictures for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
     split, set_aside = pictures(files)
     for each in set_aside:
@@ -75,7 +65,7 @@ def _detect(config: Config, detector: SlidingWindow, score_threshold: float) -> 
     for index in range(len(split)):
         image = split.picture(index)
         started = time.perf_counter()
-        found.append(detector.detect(image).above(score_threshold))
+        found.append(detector.detect(image).above(threshold))
         seconds.append(time.perf_counter() - started)
         if config.save is not None:
             path = config.save / f"{index:03d}_{Path(split.names[index]).stem}.png"

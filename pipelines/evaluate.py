@@ -3,21 +3,24 @@
     python pipelines/evaluate.py --run saved_models/photos --data more_photos --split all --model int8
 
 Prints its score, accuracy for a classifier, and a table by class. The same file on the same validation split gives the
-score in the run's card.
+score in the run's card. Of a run of windows, the detector that slides its classifier over pictures is measured.
 """
 
 import dataclasses
 import itertools
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from console import print_measured, run_script
 from smoke import smoke_run
+from windows import make_detector, measure, print_detection
 
-from kerascnn.data import pipeline
-from kerascnn.runs import load_predictor, open_data, open_run
+from kerascnn.data import Source, Split, pipeline
+from kerascnn.runs import load_predictor, open_data, open_pictures, open_run
+from kerascnn.tasks import ClassificationTask
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,9 @@ class Config:
     split: Literal["train", "validation", "test", "all"] = "validation"
     """Which split of it; all is for a folder of new pictures, which has none."""
     model: Literal["keras", "float32", "float16", "dynamic", "int8"] = "keras"
-    """The Keras model or one of the TFLite files."""
+    """The Keras model or one of the TFLite files. Those of a run of windows see a window only, and are not measured."""
     batch_size: int = 32
-    """Pictures at a time."""
+    """Pictures at a time. A detector that slides windows looks at one."""
     smoke: bool = False
     """Measure a small run on the embedded data, which is trained first if it is not there."""
 
@@ -44,17 +47,35 @@ def main(config: Config) -> int:
     if config.run is None:
         raise ValueError("Say which run to measure: --run saved_models/NAME.")
     task, card, _ = open_run(config.run)
+    if "detection" in card:
+        _measure_windows(config, task, card)
+        return 0
     source = open_data(card, config.data)
-    names = list(source.splits) if config.split == "all" else [config.split]
-    if not set(names) <= set(source.splits):
-        raise ValueError(f"{source.name} has the splits {', '.join(source.splits)}. Received: {config.split}.")
+    splits = _choose_splits(source, config.split)
     predict = load_predictor(config.run, task, config.model)
-    answers = predict(
-        itertools.chain(*(pipeline(source.splits[name], task, batch_size=config.batch_size) for name in names))
-    )
+    answers = predict(itertools.chain(*(pipeline(split, task, batch_size=config.batch_size) for split in splits)))
     title = f"{config.run}, {config.model}, on {source.name}, {config.split}"
     print_measured(title, task, answers)
     return 0
+
+
+def _measure_windows(config: Config, task: ClassificationTask, card: Mapping[str, Any]) -> None:
+    if config.model != "keras":
+        raise ValueError(
+            "The TFLite files of a run of windows see a window only: measure its detector with --model keras. "
+            f"Received: --model {config.model}."
+        )
+    source, detection = open_pictures(card, config.data), card["detection"]
+    detector, splits = make_detector(task, detection), _choose_splits(source, config.split)
+    print_detection({config.split: measure(detector, *splits, score_threshold=detection["score_threshold"])})
+
+
+def _choose_splits(source: Source, name: str) -> list[Split]:
+    if name == "all":
+        return list(source.splits.values())
+    if name not in source.splits:
+        raise ValueError(f"{source.name} has the splits {', '.join(source.splits)}. Received: {name}.")
+    return [source.splits[name]]
 
 
 if __name__ == "__main__":

@@ -27,12 +27,12 @@ from kerascnn.training import Checkpoint, Stage, distribute, fit
 
 logger = logging.getLogger(__name__)
 
-Config = TypeVar("Config", bound="TrainingConfig")
+Config = TypeVar("Config", bound="RunConfig")
 Option = bool | int | float | str
 
 
 @dataclass(frozen=True)
-class TrainingConfig:
+class RunConfig:
     """The settings of every script that trains."""
 
     data: str = "scenes"
@@ -46,8 +46,6 @@ class TrainingConfig:
     these, benchmarks/presets.py found light never to harm and to be worth 13 points where little is known before."""
     mirror: bool = True
     """Let the preset mirror pictures; the flag turns it off, for digits and other signs."""
-    cache: str | None = None
-    """Decode all pictures before the first epoch and keep them: memory, or a folder, which other runs use too."""
     ema_momentum: float | None = None
     """Validate and keep the moving average of the weights, of which a step leaves this share; 0.99 is usual."""
     global_clipnorm: float | None = None
@@ -70,6 +68,41 @@ class TrainingConfig:
     """With --resume: train no further, and export the best epoch so far."""
     checkpoint_seconds: float = 60.0
     """So often what a killed run goes on from is written, to a folder beside the output."""
+    smoke: bool = False
+    """A run of a minute or so on the embedded data, to see that everything works; its answers are worthless."""
+
+    def checkpoint(self, folder: Path, *, finish: bool = False, **settings: Any) -> Checkpoint:
+        """Say where a training goes on from when it was killed.
+
+        Args:
+            folder: for its checkpoints.
+            finish: train no further, see `Checkpoint`.
+            **settings: what must be the same when it goes on, beside the augmentation.
+        """
+        return Checkpoint(
+            folder,
+            resume=self.resume,
+            finish=finish,
+            every_seconds=self.checkpoint_seconds,
+            settings={"augment": self.augment, "mirror": self.mirror} | settings,
+        )
+
+    def with_settings(self, stage: Stage) -> Stage:
+        """Give a stage what the script's settings say for every stage."""
+        return dataclasses.replace(
+            stage,
+            ema_momentum=self.ema_momentum,
+            global_clipnorm=self.global_clipnorm,
+            precision=self.precision,
+        )
+
+
+@dataclass(frozen=True)
+class TrainingConfig(RunConfig):
+    """The settings of every script that trains on whole pictures."""
+
+    cache: str | None = None
+    """Decode all pictures before the first epoch and keep them: memory, or a folder, which other runs use too."""
     coordinator: str | None = None
     """HOST:PORT of process 0, for training in several processes, with KERAS_BACKEND=jax: one a machine, all with the
     same command but for --process, and an --output on a disk that they share."""
@@ -77,8 +110,6 @@ class TrainingConfig:
     """How many train together."""
     process: int | None = None
     """Number of this one, from 0. Process 0 writes the run folder."""
-    smoke: bool = False
-    """A run of a minute or so on the embedded data, to see that everything works; its answers are worthless."""
 
 
 def train(
@@ -119,20 +150,14 @@ def train(
     swap = swap_sides(source.classes) if annotation == "landmarks" and config.mirror else None
     augment = [*preset(config.augment, config.mirror, swap), *mixing]
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
-    checkpoint = Checkpoint(
-        output.with_name(f"{output.name}.checkpoints"),
-        resume=config.resume,
+    checkpoint = config.checkpoint(
+        checkpoint_folder(output),
         finish=config.finish,
-        every_seconds=config.checkpoint_seconds,
-        settings={
-            "data": source.fingerprint,
-            "weights": weights,
-            "augment": config.augment,
-            "mirror": config.mirror,
-            "mixing": list(map(str, mixing)),
-            "image_sizes": list(map(list, image_sizes)),
-            "cached": config.cache is not None,  # large photos are kept smaller
-        },
+        data=source.fingerprint,
+        weights=weights,
+        mixing=list(map(str, mixing)),
+        image_sizes=list(map(list, image_sizes)),
+        cached=config.cache is not None,  # large photos are kept smaller
     )
     with distribution.scope():
         task = make_task(source)
@@ -140,7 +165,7 @@ def train(
             task,
             pipeline(source.train, task, augment=augment, seed=config.seed, image_sizes=image_sizes, **reading),
             pipeline(source.valid, task, **reading),
-            [_for_experts(stage, config) for stage in stages],
+            list(map(config.with_settings, stages)),
             class_weight=source.train.class_weights() if balance_classes else None,
             checkpoint=checkpoint,
             verbose="auto" if distribution.writes else 0,
@@ -192,14 +217,9 @@ def _export_on_tensorflow(trained: Path, output: Path, config: TrainingConfig) -
     return status
 
 
-def _for_experts(stage: Stage, config: TrainingConfig) -> Stage:
-    """Give a stage what the script's settings say for every stage."""
-    return dataclasses.replace(
-        stage,
-        ema_momentum=config.ema_momentum,
-        global_clipnorm=config.global_clipnorm,
-        precision=config.precision,
-    )
+def checkpoint_folder(output: Path) -> Path:
+    """Give the folder beside a run folder that holds its checkpoints while it is trained."""
+    return output.with_name(f"{output.name}.checkpoints")
 
 
 def run_name(data: str) -> str:

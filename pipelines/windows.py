@@ -36,11 +36,13 @@ def read_pictures(split: Split) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     return ((split.picture(index), boxes) for index, boxes in enumerate(split.annotations["boxes"]))
 
 
-def measure(detector: SlidingWindow, split: Split, *, score_threshold: float | None = None) -> dict[str, Any]:
-    """Measure a detector on a split, see `summarise_detections`."""
-    annotations = (split.annotations[key] for key in ("boxes", "class_ids"))
-    targets = [np.column_stack(each) for each in zip(*annotations, strict=True)]
-    detections = [detector.detect(image).rows for image, _ in read_pictures(split)]
+def measure(detector: SlidingWindow, *splits: Split, score_threshold: float | None = None) -> dict[str, Any]:
+    """Measure a detector on splits together, see `summarise_detections`."""
+    targets, detections = [], []
+    for split in splits:
+        annotations = (split.annotations[key] for key in ("boxes", "class_ids"))
+        targets += [np.column_stack(each) for each in zip(*annotations, strict=True)]
+        detections += [detector.detect(image).rows for image, _ in read_pictures(split)]
     return summarise_detections(targets, detections, detector.classes, score_threshold=score_threshold)
 
 

@@ -20,6 +20,7 @@ from kerascnn.runs import (
     load_answerer,
     load_predictor,
     open_data,
+    open_pictures,
     open_run,
     read_network,
     write_run,
@@ -142,8 +143,34 @@ def test_a_run_is_opened_with_the_loss_that_it_was_trained_with(tmp_path, source
 
 def test_windows_of_a_run_cannot_be_opened_again(written):
     card = read_card(written[0]) | {"detection": {}}
-    with pytest.raises(ValueError, match=r"detect_windows\.py measures"):
+    with pytest.raises(ValueError, match=r"evaluate\.py measures"):
         open_data(card)
+
+
+def test_pictures_of_windows_are_opened_again(written, source, monkeypatch, caplog):
+    def open_source(data, *, seed, annotation):
+        asked.append((data, seed, annotation))
+        return source
+
+    asked = []
+    monkeypatch.setattr(runs, "open_source", open_source)
+    facts = {"classes": list(CLASSES), "data": {"source": "voc:cells", "fingerprint": source.fingerprint}}
+    card = read_card(written[0]) | {"seed": 5, "detection": facts}
+    assert open_pictures(card) is source
+    assert open_pictures(card, "coco:others") is source
+    assert asked == [("voc:cells", 5, "boxes"), ("coco:others", 5, "boxes")]
+    assert not caplog.records
+    facts["data"]["fingerprint"] = "sha256:0"
+    open_pictures(card)
+    assert "the AP50 too high" in caplog.text
+    facts["classes"] = ["a", "b"]
+    with pytest.raises(ValueError, match="has the classes dark, light, and the run knows a, b"):
+        open_pictures(card)
+
+
+def test_a_run_without_a_detector_has_no_pictures_of_its_own(written):
+    with pytest.raises(ValueError, match=r"one of classification: open its data"):
+        open_pictures(read_card(written[0]))
 
 
 def test_a_card_of_version_1_is_read(written, tmp_path):

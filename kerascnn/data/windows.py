@@ -6,15 +6,14 @@ at places where no object is. Boxes are x1, y1, x2, y2 in pixels, edges not cent
 
 import dataclasses
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from kerascnn.data.sample import PADDING
 from kerascnn.data.sources.source import Source, Split
-from kerascnn.ops import pairwise_iou, resize
+from kerascnn.ops import exact_pairwise_iou, resize
 
 BACKGROUND = "background"
 MOST_OVERLAP = 0.3  # IoU of a window of the background with an object; R-CNN's (arXiv:1311.2524, appendix B)
@@ -32,7 +31,7 @@ def window_source(
     scales: Sequence[float],
     copies: int = 2,
     jitter: float = 0.1,
-    negatives: Sequence[np.ndarray] | None = None,
+    negatives: Mapping[str, Sequence[np.ndarray]] | None = None,
     background: str = BACKGROUND,
     seed: int = 0,
 ) -> Source:
@@ -48,8 +47,9 @@ def window_source(
         scales: of the pyramid that the detector will have: at 0.5 a window of the background has twice the sides.
         copies: of each object of the most frequent class.
         jitter: by what share of its sides an object's window is moved, and made smaller or larger, at most.
-        negatives: for each training picture (n, 4), windows to add to the background, such as those of
-            `kerascnn.tasks.find_negatives`.
+        negatives: by the name of a split, such as `train`, for each of its pictures (n, 4): windows to add to the
+            background, such as those of `kerascnn.tasks.find_negatives`. Those of `validation` let the best epoch be
+            the best for the detector, too.
         background: name of the class of windows without an object, the first one.
         seed: decides places and sizes, for each picture by itself.
 
@@ -61,14 +61,17 @@ def window_source(
             the name of the background, or an argument out of range.
     """
     _check(source, window, scales, copies, jitter, background)
-    if negatives is not None and len(negatives) != len(source.train):
-        raise ValueError(
-            f"negatives must hold an array for each of the {len(source.train)} training pictures. "
-            f"Received: {len(negatives)} arrays."
-        )
+    negatives = dict(negatives or {})
+    for name, boxes in negatives.items():
+        if name not in source.splits or len(boxes) != len(source.splits[name]):
+            expected = {each: len(split) for each, split in source.splits.items()}
+            raise ValueError(
+                f"negatives must hold an array for each picture of a split: {expected}. "
+                f"Received: {len(boxes)} for {name!r}."
+            )
     cutter = _Cutter(len(source.classes), window, tuple(scales), copies, jitter)
     splits = {
-        name: cutter.cut(split, name, (seed, number), negatives if name == "train" else None)
+        name: cutter.cut(split, name, (seed, number), negatives.get(name))
         for number, (name, split) in enumerate(source.splits.items())
     }
     return dataclasses.replace(
@@ -175,7 +178,7 @@ class _Cutter:
         tried = extents[rng.integers(len(extents), size=ATTEMPTS * number)] if len(extents) else np.zeros((0, 2))
         corners = rng.uniform(0, 1, tried.shape) * (size[::-1] - tried)
         boxes = np.concatenate([corners, corners + tried], axis=1)
-        overlaps = keras.ops.convert_to_numpy(pairwise_iou(boxes, objects))  # (tried, n)
+        overlaps = exact_pairwise_iou(boxes, objects)  # (tried, n)
         return boxes[(overlaps < MOST_OVERLAP).all(axis=1)][:number]
 
 

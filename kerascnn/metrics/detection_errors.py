@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from kerascnn.metrics.matching import MISSING, Picture, match_greedily, pair_pictures, pairwise_iou
+from kerascnn.metrics.matching import MISSING, Picture, match_greedily, pair_pictures
 from kerascnn.metrics.precision_recall import check_iou_threshold
+from kerascnn.ops import exact_pairwise_iou
 
 CORRECT, LOCALIZATION, CLASSIFICATION, DUPLICATE, BOTH, BACKGROUND = KINDS = (
     "correct",  # on an object of its class that no surer one is on
@@ -124,7 +125,7 @@ def _judge(
     detections, truth = picture.detections[judged], picture.truth
     if not len(truth):
         return [BACKGROUND] * len(detections), np.zeros(0, bool)
-    ious = pairwise_iou(detections[:, :4], truth[:, :4])  # (m, n)
+    ious = exact_pairwise_iou(detections[:, :4], truth[:, :4])  # (m, n)
     same_class = detections[:, np.newaxis, 5] == truth[:, 4]
     own, other = ious * same_class, ious * ~same_class
     matched = match_greedily(own, iou_threshold)

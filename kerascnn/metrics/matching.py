@@ -66,23 +66,6 @@ def pair_pictures(targets: Sequence[np.ndarray], detections: Sequence[np.ndarray
     return pictures
 
 
-def pairwise_iou(boxes: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Compute the intersection over union of each box with each other one.
-
-    Args:
-        boxes: (m, 4), x1, y1, x2, y2.
-        others: (n, 4).
-
-    Returns:
-        (m, n), in 0..1; 0 for two boxes without area.
-    """
-    corners, other_corners = boxes[:, np.newaxis], others[np.newaxis]
-    sides = np.minimum(corners[..., 2:], other_corners[..., 2:]) - np.maximum(corners[..., :2], other_corners[..., :2])
-    intersection = np.prod(np.maximum(sides, 0), axis=-1)  # (m, n)
-    union = _areas(boxes)[:, np.newaxis] + _areas(others) - intersection
-    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
-
-
 def match_greedily(ious: np.ndarray, iou_threshold: float) -> np.ndarray:
     """Give each detection, the surest first, the object that it overlaps most of those still without a detection.
 
@@ -120,7 +103,7 @@ def match_objects(detections: np.ndarray, truth: np.ndarray, iou_threshold: floa
         (m,) integers, the number of the object, -1 for a detection that found none.
     """
     same_class = detections[:, np.newaxis, 5] == truth[:, 4]
-    return match_greedily(pairwise_iou(detections[:, :4], truth[:, :4]) * same_class, iou_threshold)
+    return match_greedily(exact_pairwise_iou(detections[:, :4], truth[:, :4]) * same_class, iou_threshold)
 
 
 def _without_padding(name: str, rows: np.ndarray, width: int, num_classes: int) -> tuple[np.ndarray, np.ndarray]:
@@ -138,7 +121,3 @@ def _without_padding(name: str, rows: np.ndarray, width: int, num_classes: int) 
             f"Received: {np.unique(rows[:, -1])}."
         )
     return rows, kept
-
-
-def _areas(boxes: np.ndarray) -> np.ndarray:
-    return np.prod(boxes[:, 2:4] - boxes[:, :2], axis=-1)

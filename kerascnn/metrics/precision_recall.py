@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kerascnn.metrics.matching import MISSING, Picture, match_greedily, pair_pictures, pairwise_iou
+from kerascnn.metrics.matching import MISSING, Picture, match_greedily, pair_pictures
+from kerascnn.ops import exact_pairwise_iou
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +104,7 @@ def rank(pictures: Sequence[Picture], class_id: int, find: Callable[[np.ndarray]
     for picture in pictures:
         truth, found = picture.of_class(class_id)
         scores.append(found[:, 4])
-        hits.append(find(pairwise_iou(found[:, :4], truth[:, :4])))
+        hits.append(find(exact_pairwise_iou(found[:, :4], truth[:, :4])))
         support += len(truth)
     return _sorted(np.concatenate(scores), np.concatenate(hits), support)
 

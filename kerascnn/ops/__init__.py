@@ -21,12 +21,21 @@ from kerascnn.ops.candidates import KeptBoxes
 from kerascnn.ops.convolution import ReceptiveField, output_size, same_padding, transpose_output_size
 from kerascnn.ops.describe import Description, Row, describe
 from kerascnn.ops.grids import Places, Predictions, decode_offsets, encode_boxes, split_predictions
-from kerascnn.ops.iou import complete_iou, distance_iou, generalized_iou, iou, pairwise_iou
+from kerascnn.ops.iou import complete_iou, distance_iou, exact_pairwise_iou, generalized_iou, iou, pairwise_iou
 from kerascnn.ops.nms import non_max_suppression
 from kerascnn.ops.padding import concatenate_padded
 from kerascnn.ops.soft_nms import soft_non_max_suppression
 from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
-from kerascnn.ops.windows import WindowGeometry, count_windows, pyramid_sizes, resize, window_boxes, window_geometry
+from kerascnn.ops.windows import (
+    WindowGeometry,
+    count_windows,
+    interpolate,
+    pyramid_sizes,
+    resize,
+    source_positions,
+    window_boxes,
+    window_geometry,
+)
 from kerascnn.ops.yolo_v1 import corners_from_cells, decode_yolo_v1, encode_yolo_v1, split_yolo_v1
 
 __all__ = [
@@ -57,9 +66,11 @@ __all__ = [
     "encode_boxes",
     "encode_deltas",
     "encode_yolo_v1",
+    "exact_pairwise_iou",
     "find_anchors",
     "first_object",
     "generalized_iou",
+    "interpolate",
     "iou",
     "non_max_suppression",
     "output_size",
@@ -70,6 +81,7 @@ __all__ = [
     "shape_iou",
     "shares_from_corners",
     "soft_non_max_suppression",
+    "source_positions",
     "split_predictions",
     "split_yolo_v1",
     "to_absolute",

@@ -6,6 +6,7 @@ Boxes are x1, y1, x2, y2, with any leading dimensions. All values and all gradie
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from kerascnn.ops.boxes import as_alike, as_boxes, box_area, sides_of
@@ -36,6 +37,24 @@ def pairwise_iou(a: keras.KerasTensor, b: keras.KerasTensor) -> keras.KerasTenso
         (..., N, M), in 0..1; 0 where both boxes have no area.
     """
     return iou(ops.expand_dims(as_boxes(a), -2), ops.expand_dims(as_boxes(b), -3))
+
+
+def exact_pairwise_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Compute `pairwise_iou` in NumPy and float64, as COCO's evaluation does: a match hangs on an IoU of just 0.5.
+
+    Args:
+        a: (N, 4), x1, y1, x2, y2, with x1 <= x2 and y1 <= y2.
+        b: (M, 4).
+
+    Returns:
+        (N, M) float64, in 0..1; 0 where both boxes have no area.
+    """
+    a, b = np.asarray(a, np.float64)[:, np.newaxis], np.asarray(b, np.float64)  # (N, 1, 4), (M, 4)
+    sides = np.minimum(a[..., 2:], b[..., 2:]) - np.maximum(a[..., :2], b[..., :2])
+    intersection = np.maximum(sides, 0).prod(axis=-1)  # (N, M)
+    areas, other_areas = ((boxes[..., 2:] - boxes[..., :2]).prod(axis=-1) for boxes in (a, b))
+    union = areas + other_areas - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
 
 
 def generalized_iou(a: keras.KerasTensor, b: keras.KerasTensor) -> keras.KerasTensor:

@@ -1,7 +1,7 @@
 """Sliding windows: how far apart those of a network lie, where they lie in a picture, and the pyramid of its sizes.
 
 What scores them is in `kerascnn.architectures.fully_convolutional` and `kerascnn.tasks.sliding_window`. Everything here
-is in plain numbers and NumPy; sizes, strides and scales are pairs (height, width).
+is in plain numbers and NumPy, but for `interpolate`; sizes, strides and scales are pairs (height, width).
 """
 
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import keras
 import numpy as np
+from keras import ops
 
 from kerascnn.ops.describe import describe
 
@@ -156,10 +157,42 @@ def resize(image: np.ndarray, size: Size) -> np.ndarray:
         return image
     resized = image
     for axis, after in enumerate(size):
-        before = image.shape[axis]
-        positions = np.arange(after, dtype=np.float32) * np.float32(before / after)
-        low = positions.astype(np.intp)
-        high = np.minimum(low + 1, before - 1)
-        share = (positions - low).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
+        positions = source_positions(image.shape[axis], after)
+        low, high = (whole(positions).astype(np.intp) for whole in (np.floor, np.ceil))
+        share = (positions - low).astype(np.float32).reshape((-1, 1, 1) if axis == 0 else (1, -1, 1))
         resized = resized.take(low, axis) * (1 - share) + resized.take(high, axis) * share
     return np.clip(np.round(resized), 0, 255).astype(np.uint8)
+
+
+def source_positions(before: int, after: int) -> np.ndarray:
+    """Compute where a side of so many pixels is read when it is stretched to another number of them.
+
+    Args:
+        before: pixels of the picture's side.
+        after: pixels of the stretched side.
+
+    Returns:
+        (after,) float32, from 0 to at most the last pixel, `before - 1`.
+    """
+    positions = np.arange(after, dtype=np.float32) * np.float32(before / after)
+    return np.minimum(positions, np.float32(before - 1))
+
+
+def interpolate(images: keras.KerasTensor, rows: keras.KerasTensor, columns: keras.KerasTensor) -> keras.KerasTensor:
+    """Stretch pictures as `resize` does, in `keras.ops`: compiled once, it stretches any size to any other.
+
+    Args:
+        images: (B, H, W, C), in 0..255.
+        rows: (h,) float32, of `source_positions`.
+        columns: (w,) float32, likewise.
+
+    Returns:
+        (B, h, w, C) float32, whole numbers in 0..255. Where a pixel lies just between two numbers, `resize` may have
+        the other one.
+    """
+    x = ops.cast(images, "float32")
+    for axis, positions in ((1, rows), (2, columns)):
+        low, high = (ops.cast(whole(positions), "int32") for whole in (ops.floor, ops.ceil))
+        share = ops.reshape(positions - ops.floor(positions), (-1, 1, 1) if axis == 1 else (-1, 1))
+        x = ops.take(x, low, axis=axis) * (1 - share) + ops.take(x, high, axis=axis) * share
+    return ops.clip(ops.round(x), 0, 255)

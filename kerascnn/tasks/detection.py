@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from kerascnn.metrics.detection import DEFAULT_SCORE_THRESHOLD, best_score_threshold, summarise_detections
-from kerascnn.metrics.matching import MISSING, match_objects, pairwise_iou
+from kerascnn.metrics.matching import MISSING, match_objects
+from kerascnn.ops import exact_pairwise_iou
 from kerascnn.results import Detections
 from kerascnn.tasks.detector_outputs import detector_differences
 from kerascnn.tasks.task import Task, check_names
@@ -131,4 +132,4 @@ def _is_matched(found: Detections, others: Detections) -> np.ndarray:
     if not len(found) or not len(others):
         return np.zeros(len(found), bool)
     same = found.class_ids[:, np.newaxis] == others.class_ids
-    return (same & (pairwise_iou(found.boxes, others.boxes) >= SAME_BOX)).any(axis=1)
+    return (same & (exact_pairwise_iou(found.boxes, others.boxes) >= SAME_BOX)).any(axis=1)

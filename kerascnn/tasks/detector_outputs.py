@@ -7,8 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerascnn.layers import NonMaxSuppression
-from kerascnn.metrics.matching import pairwise_iou
-from kerascnn.ops import to_relative
+from kerascnn.ops import exact_pairwise_iou, to_relative
 
 Tensor = keras.KerasTensor
 
@@ -80,7 +79,7 @@ def _pair(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> n
     """Give the differences (P, 5) of the boxes, and of their scores, that both found."""
     if not len(ours["score"]) or not len(theirs["score"]):
         return np.empty((0, 5), np.float32)
-    overlaps = pairwise_iou(ours["location"], theirs["location"])
+    overlaps = exact_pairwise_iou(ours["location"], theirs["location"])
     overlaps = np.where(np.round(ours["category"])[:, np.newaxis] == np.round(theirs["category"]), overlaps, 0)
     best = overlaps.argmax(axis=1)
     same = overlaps.max(axis=1) >= SAME_BOX

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from kerascnn.metrics.matching import pairwise_iou
+from kerascnn.ops import exact_pairwise_iou
 from kerascnn.tasks.sliding_window import SlidingWindow
 
 
@@ -53,7 +53,7 @@ def find_negatives(
         boxes, probabilities = detector.score_windows(image)
         scores = np.delete(probabilities, detector.background, axis=-1)
         taken = np.flatnonzero(scores.max(axis=-1) > score_threshold)
-        overlaps = pairwise_iou(boxes[taken].astype(float), np.asarray(objects, float).reshape(-1, 4))  # (taken, n)
+        overlaps = exact_pairwise_iou(boxes[taken], objects)  # (taken, n)
         wrong = taken[(overlaps < most_overlap).all(axis=1)]
         wrong = np.random.default_rng([seed, number]).permutation(wrong)
         class_ids = scores[wrong].argmax(axis=-1)

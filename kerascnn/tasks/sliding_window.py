@@ -1,6 +1,6 @@
 """Detection with sliding windows: a classifier of small pictures looks at every place of a large one, at several sizes.
 
-The convolutional implementation scores all windows of one size in a single run; the naive one crops each of them, and
+The convolutional implementation scores all windows of a picture in a single run; the naive one crops each of them, and
 is there to be compared with. Training is that of the classifier, see `kerascnn.tasks.classification`.
 """
 
@@ -14,12 +14,22 @@ import numpy as np
 
 from kerascnn.architectures import to_fully_convolutional
 from kerascnn.layers import NonMaxSuppression
-from kerascnn.ops import WindowGeometry, count_windows, pyramid_sizes, resize, window_boxes, window_geometry
+from kerascnn.ops import (
+    WindowGeometry,
+    count_windows,
+    interpolate,
+    pyramid_sizes,
+    resize,
+    source_positions,
+    window_boxes,
+    window_geometry,
+)
 from kerascnn.results import Detections
 from kerascnn.tasks.classification import ClassificationTask
 
 logger = logging.getLogger(__name__)
 
+Size = tuple[int, int]
 Implementation = Literal["convolutional", "naive"]
 
 SCALES = (1.0, 0.5, 0.25)
@@ -34,7 +44,9 @@ class SlidingWindow:
         classes: name of each class that is found, without the background.
         background: which of the classifier's classes is the background.
         classifier: of windows (B, H, W, 3), RGB in 0..255, to probabilities (B, classes).
-        convolutional: the same, of pictures to the probabilities of their windows (B, rows, columns, classes).
+        convolutional: the same of all windows of a pyramid: of a picture (1, H, W, 3), and for each of `scales` the
+            rows and the columns at which its level reads it, see `kerascnn.ops.interpolate`, to the probabilities of
+            the windows of `level_0` and so on, each (1, rows, columns, classes).
         geometry: where the windows of `convolutional` lie, and whether it gives exactly what `classifier` does.
         stride: pixels between two neighbouring windows, multiples of those of `geometry`: (height, width).
         scales: of the pyramid of pictures.
@@ -86,33 +98,41 @@ class SlidingWindow:
             raise ValueError(f"image must have the shape (H, W, 3). Received: a shape of {image.shape}.")
         if implementation not in ("convolutional", "naive"):
             raise ValueError(f"implementation must be 'convolutional' or 'naive'. Received: {implementation!r}.")
-        score = self._score_at_once if implementation == "convolutional" else self._score_crops
-        boxes, probabilities = [], []
-        for size in pyramid_sizes(image.shape[:2], self.geometry.size, self.stride, self.scales):
+        sizes = pyramid_sizes(image.shape[:2], self.geometry.size, self.stride, self.scales)
+        boxes = []
+        for size in sizes:
             scale = (size[0] / image.shape[0], size[1] / image.shape[1])
             boxes.append(window_boxes(size, self.geometry.size, self.stride, scale=scale))
-            probabilities.append(score(resize(image, size)))
-        return np.concatenate(boxes), np.concatenate(probabilities)
+        score = self._score_at_once if implementation == "convolutional" else self._score_crops
+        return np.concatenate(boxes), np.concatenate(score(image, sizes))
 
-    def _score_at_once(self, level: np.ndarray) -> np.ndarray:
-        """Compute the probabilities (windows, classes) of one level of the pyramid in one run."""
-        rows, columns = count_windows(level.shape[:2], self.geometry.size, self.stride)
+    def _score_at_once(self, image: np.ndarray, sizes: list[Size]) -> list[np.ndarray]:
+        """Compute the probabilities (windows, classes) of each level of the pyramid, all in one run."""
+        # The model has a level for each scale; those that are too small in this picture are one window, unused.
+        levels = sizes + [self.geometry.size] * (len(self.scales) - len(sizes))
+        positions = [source_positions(image.shape[axis], size[axis]) for size in levels for axis in (0, 1)]
+        scores = self.convolutional.predict_on_batch([image[np.newaxis], *positions])
         step_y, step_x = (ours // least for ours, least in zip(self.stride, self.geometry.stride, strict=True))
-        scores = self.convolutional.predict_on_batch(level[np.newaxis])[0]
-        # Where the network does not look at a window's last pixels, its map also has windows that leave the picture.
-        return scores[::step_y, ::step_x][:rows, :columns].reshape(rows * columns, -1)
+        probabilities = []
+        for level, size in enumerate(sizes):
+            rows, columns = count_windows(size, self.geometry.size, self.stride)
+            # Where the network does not look at a window's last pixels, there are also windows that leave the picture.
+            inside = scores[f"level_{level}"][0, ::step_y, ::step_x][:rows, :columns]
+            probabilities.append(inside.reshape(rows * columns, -1))
+        return probabilities
 
-    def _score_crops(self, level: np.ndarray) -> np.ndarray:
-        """Compute the probabilities (windows, classes) of one level of the pyramid window by window."""
-        crops = np.lib.stride_tricks.sliding_window_view(level, self.geometry.size, axis=(0, 1))
-        crops = crops[:: self.stride[0], :: self.stride[1]]  # (rows, columns, 3, height, width), a view
-        row, column = np.divmod(np.arange(crops.shape[0] * crops.shape[1]), crops.shape[1])
-        return np.concatenate(
-            [
+    def _score_crops(self, image: np.ndarray, sizes: list[Size]) -> list[np.ndarray]:
+        """Compute the probabilities (windows, classes) of each level of the pyramid, window by window."""
+        probabilities = []
+        for size in sizes:
+            crops = np.lib.stride_tricks.sliding_window_view(resize(image, size), self.geometry.size, axis=(0, 1))
+            crops = crops[:: self.stride[0], :: self.stride[1]]  # (rows, columns, 3, height, width), a view
+            row, column = np.divmod(np.arange(crops.shape[0] * crops.shape[1]), crops.shape[1])
+            probabilities += [
                 self.classifier.predict_on_batch(np.moveaxis(crops[row[batch], column[batch]], 1, -1))
                 for batch in (slice(start, start + CROPS_A_BATCH) for start in range(0, len(row), CROPS_A_BATCH))
             ]
-        )
+        return probabilities
 
 
 def sliding_window(
@@ -184,12 +204,23 @@ def sliding_window(
         classes=tuple(name for name in task.classes if name != background),
         background=task.classes.index(background),
         classifier=classifier,
-        convolutional=to_fully_convolutional(classifier),
+        convolutional=_make_pyramid(to_fully_convolutional(classifier), len(scales)),
         geometry=geometry,
         stride=strides,
         scales=tuple(scales),
         suppressor=_make_suppressor(len(task.classes) - 1, iou_threshold, score_threshold, max_detections),
     )
+
+
+def _make_pyramid(network: keras.Model, count: int) -> keras.Model:
+    """Make a model that stretches a picture to so many levels, and runs a network on each."""
+    image = keras.Input((None, None, 3), name="image")
+    inputs, outputs = [image], {}
+    for level in range(count):
+        rows, columns = (keras.Input((), name=f"{axis}_{level}") for axis in ("rows", "columns"))
+        inputs += [rows, columns]
+        outputs[f"level_{level}"] = network(interpolate(image, rows, columns))
+    return keras.Model(inputs, outputs)
 
 
 def _make_suppressor(num_classes: int, *options: float) -> keras.Model:

@@ -107,13 +107,16 @@ def test_the_same_seed_gives_the_same_windows(source):
 def test_negatives_are_added_to_the_background_of_their_picture(source):
     options = {"window": WINDOW, "scales": SCALES}
     negatives = [np.zeros((0, 4)), np.array([[3.2, 4, 19.2, 20], [70, 50, 90, 70]]), np.zeros((0, 4))]
-    without, windows = (window_source(source, negatives=each, **options) for each in (None, negatives))
+    without, windows = (window_source(source, negatives=each, **options) for each in (None, {"train": negatives}))
     added = dict(zip(windows.train.names, windows.train.labels.tolist(), strict=True))
     for name in without.train.names:
         added.pop(name, None)
     assert added == {"train1 at 3, 4, 19, 20": 0, "train1 at 60, 44, 80, 64": 0}
     assert len(windows.train) == len(without.train) + 2
     assert windows.valid.names == without.valid.names
+    windows = window_source(source, negatives={"validation": [np.array([[0, 40, 16, 56]])]}, **options)
+    assert windows.train.names == without.train.names
+    assert (windows.valid.names[-1], windows.valid.labels[-1]) == ("valid0 at 0, 40, 16, 56", 0)
 
 
 def test_a_crop_is_what_the_detector_sees_in_its_pyramid():
@@ -169,7 +172,8 @@ def test_padding_is_no_object():
         ({"scales": (0.01,)}, "no room for a window of the background"),
         ({"copies": 0}, "Received: copies=0"),
         ({"jitter": 1.0}, r"jitter=1\.0"),
-        ({"negatives": []}, r"each of the 3 training pictures\. Received: 0 arrays\."),
+        ({"negatives": {"train": []}}, r"'train': 3, 'validation': 1.*Received: 0 for 'train'\."),
+        ({"negatives": {"test": []}}, r"Received: 0 for 'test'\."),
     ],
 )
 def test_options_are_checked(source, options, message):

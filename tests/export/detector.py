@@ -9,7 +9,7 @@ import numpy as np
 from keras import layers, ops
 from sklearn.linear_model import LogisticRegression, Ridge
 
-from kerascnn.metrics.matching import pairwise_iou
+from kerascnn.ops import exact_pairwise_iou
 from kerascnn.tasks.detector_outputs import detector_differences, detector_outputs
 from kerascnn.tasks.task import Task
 
@@ -36,7 +36,7 @@ class DetectorTask(Task):
     def score(self, outputs, targets):
         """Give the share of the objects (N, M, 5) that are found."""
         hits = [
-            (pairwise_iou(rows[:, :4], found[:, :4]) * (rows[:, 4:] == found[:, 4]) >= 0.5).any(axis=1)
+            (exact_pairwise_iou(rows[:, :4], found[:, :4]) * (rows[:, 4:] == found[:, 4]) >= 0.5).any(axis=1)
             for rows, found in zip(targets, self.rows(outputs), strict=True)
         ]
         return float(np.concatenate(hits).mean())
@@ -44,7 +44,7 @@ class DetectorTask(Task):
     def agreement(self, outputs, others):
         """Give the share of the pictures with the same classes and nearly the same boxes."""
         same = [
-            len(ours) == len(theirs) and (pairwise_iou(ours[:, :4], theirs[:, :4]) >= 0.8).any(axis=1).all()
+            len(ours) == len(theirs) and (exact_pairwise_iou(ours[:, :4], theirs[:, :4]) >= 0.8).any(axis=1).all()
             for ours, theirs in zip(self.rows(outputs, 0.5), self.rows(others, 0.5), strict=True)
         ]
         return float(np.mean(same))

@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from kerascnn.metrics.matching import match_greedily, match_objects, pair_pictures, pairwise_iou
-from tests.metrics.naive_detection import compute_iou
+from kerascnn.metrics.matching import match_greedily, match_objects, pair_pictures
 
 TRUTH = np.float32([[0, 0, 0, 0, -1], [1, 2, 3, 4, 1]])
 FOUND = np.float32([[0, 0, 1, 1, 0.2, 0], [0, 0, 2, 2, 0.9, 1], [9, 9, 0, 0, 0.9, -1], [0, 0, 3, 3, 0.9, 0]])
@@ -21,21 +20,6 @@ def test_a_class_is_taken_out():
     truth, found = pair_pictures([TRUTH], [FOUND], 2)[0].of_class(0)
     assert truth.shape == (0, 5)
     np.testing.assert_array_equal(found, FOUND[[3, 0]].astype(float))
-
-
-def test_iou_by_hand():
-    boxes, others = np.float64([[0, 0, 2, 2], [5, 5, 5, 5]]), np.float64([[1, 1, 3, 3], [0, 0, 2, 1], [2, 0, 4, 2]])
-    np.testing.assert_allclose(pairwise_iou(boxes, others), [[1 / 7, 1 / 2, 0], [0, 0, 0]])
-    assert pairwise_iou(boxes[1:], boxes[1:]) == [[0]]  # of two points in the same place
-
-
-@pytest.mark.parametrize(("m", "n"), [(0, 0), (0, 3), (3, 0), (1, 1), (7, 5)])
-def test_iou_is_that_of_plain_loops(m, n):
-    rng = np.random.default_rng(0)
-    corners = [rng.uniform(0, 20, (number, 2)) for number in (m, n)]
-    boxes, others = (np.hstack([each, each + rng.uniform(0, 20, each.shape)]) for each in corners)
-    expected = np.array([[compute_iou(box, other) for other in others] for box in boxes]).reshape(m, n)
-    np.testing.assert_allclose(pairwise_iou(boxes, others), expected)
 
 
 def test_each_object_is_found_once_by_the_surest():

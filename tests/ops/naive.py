@@ -3,13 +3,13 @@
 import numpy as np
 
 
-def compute_iou(a, b):
+def compute_iou(a, b, dtype=np.float32):
     """Compute the IoU of two boxes (4,)."""
-    a, b = np.float32(a), np.float32(b)
+    a, b = dtype(a), dtype(b)
     width, height = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    intersection = width * height if width > 0 and height > 0 else np.float32(0)
+    intersection = width * height if width > 0 and height > 0 else dtype(0)
     union = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - intersection
-    return intersection / union if union else np.float32(0)
+    return intersection / union if union else dtype(0)
 
 
 def suppress(boxes, scores, iou_threshold, score_threshold):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kerascnn.ops import complete_iou, distance_iou, generalized_iou, iou, pairwise_iou
+from kerascnn.ops import complete_iou, distance_iou, exact_pairwise_iou, generalized_iou, iou, pairwise_iou
 from tests.ops.naive import compute_iou
 from tests.ops.torchvision_reference import draw_pairs, read_reference
 
@@ -69,6 +69,20 @@ def test_pairwise_iou_is_that_of_a_naive_loop(n, m):
     assert found.shape == (2, n, m)
     np.testing.assert_array_equal(found, np.reshape(expected, (2, n, m)))
     np.testing.assert_array_equal(pairwise_iou(a[1], b[1]), found[1])
+
+
+@pytest.mark.parametrize(("n", "m"), [(0, 0), (0, 3), (3, 0), (1, 1), (7, 5)])
+def test_exact_iou_is_that_of_a_naive_loop_in_float64(n, m):
+    generator = np.random.default_rng(0)
+    a, b = (np.sort(generator.uniform(0, 9, (k, 2, 2)), axis=1).reshape(k, 4) for k in (n, m))
+    expected = np.reshape([compute_iou(one, other, np.float64) for one in a for other in b], (n, m))
+    np.testing.assert_allclose(exact_pairwise_iou(a, b), expected, rtol=1e-14)
+
+
+def test_exact_iou_by_hand():
+    boxes, others = np.float32([[0, 0, 2, 2], [5, 5, 5, 5]]), np.float32([[1, 1, 3, 3], [0, 0, 2, 1], [2, 0, 4, 2]])
+    np.testing.assert_array_equal(exact_pairwise_iou(boxes, others), [[1 / 7, 1 / 2, 0], [0, 0, 0]])
+    assert exact_pairwise_iou(boxes[1:], boxes[1:]) == [[0]]  # of two points in the same place
 
 
 def test_iou_is_that_of_keras_cv():

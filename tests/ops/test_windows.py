@@ -9,7 +9,16 @@ import tensorflow as tf
 from keras import layers
 
 from kerascnn.architectures import lenet5, vgg16
-from kerascnn.ops import WindowGeometry, count_windows, pyramid_sizes, resize, window_boxes, window_geometry
+from kerascnn.ops import (
+    WindowGeometry,
+    count_windows,
+    interpolate,
+    pyramid_sizes,
+    resize,
+    source_positions,
+    window_boxes,
+    window_geometry,
+)
 
 
 def test_windows_of_lenet_are_those_of_its_crops():
@@ -105,11 +114,20 @@ def test_picture_smaller_than_a_window_at_all_scales_is_refused():
 @pytest.mark.parametrize("size", [(40, 52), (20, 26), (13, 77), (97, 41), (1, 1)])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_resize_is_that_of_tensorflow_with_the_first_pixel_held(size, dtype):
-    image = np.random.default_rng(0).integers(0, 256, (40, 52, 3)).astype(dtype)
-    expected = tf.raw_ops.ResizeBilinear(images=image[np.newaxis], size=size, half_pixel_centers=False)[0].numpy()
-    resized = resize(image, size)
+    images = np.random.default_rng(0).integers(0, 256, (2, 40, 52, 3)).astype(dtype)
+    expected = tf.raw_ops.ResizeBilinear(images=images, size=size, half_pixel_centers=False).numpy()
+    resized = resize(images[0], size)
     assert (resized.shape, resized.dtype) == ((*size, 3), np.uint8)
-    assert np.abs(resized - expected).max() <= 0.5 + 1e-3
+    assert np.abs(resized - expected[0]).max() <= 0.5 + 1e-3
+    interpolated = interpolate(images, *map(source_positions, (40, 52), size))
+    np.testing.assert_array_equal(interpolated, np.round(interpolated))
+    assert np.abs(interpolated - expected).max() <= 0.5 + 1e-3
+
+
+def test_source_positions_by_hand():
+    assert source_positions(4, 8).tolist() == [0, 0.5, 1, 1.5, 2, 2.5, 3, 3]  # 3.5 would be beyond the last pixel
+    assert source_positions(6, 4).tolist() == [0, 1.5, 3, 4.5]
+    assert source_positions(3, 1).tolist() == [0]
 
 
 def test_window_of_a_level_is_the_stretched_crop():

@@ -1,9 +1,14 @@
-"""train_windows.py and detect_windows.py: a run, what is found with it, and what cannot be used."""
+"""train_windows.py, detect_windows.py, and evaluate.py on a run of windows: what is found, and what cannot be used."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 from PIL import Image
+
+from tests.pipelines.conftest import PIPELINES
 
 
 @pytest.fixture(scope="session")
@@ -11,7 +16,8 @@ def windows_run(run, workplace):
     """The run folder of `train_windows.py --smoke`."""
     outcome = run("train_windows.py", "--smoke")
     assert outcome.returncode == 0, outcome.stderr
-    assert "windows at which the detector is wrong" in outcome.stderr
+    for split in ("train", "validation"):
+        assert f"windows of {split} at which the detector is wrong" in outcome.stderr
     assert "AP50 of the detector" in outcome.stdout
     return workplace / "saved_models" / "smoke_windows"
 
@@ -35,13 +41,37 @@ def test_smoke_prints_what_was_found_and_draws_it(windows_run, run, workplace):
     assert [Image.open(path).size for path in saved] == [(160, 160)] * 3
 
 
-def test_without_pictures_the_metrics_of_the_card_are_measured_again(windows_run, run):
-    outcome = run("detect_windows.py", "--run", windows_run)
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_evaluate_measures_the_metrics_of_the_card_again(windows_run, run, split):
+    outcome = run("evaluate.py", "--run", windows_run, "--split", split)
     assert outcome.returncode == 0, outcome.stderr
     card = json.loads((windows_run / "card.json").read_text(encoding="utf-8"))
     (row,) = [line for line in outcome.stdout.splitlines() if "mean" in line]
-    for split in ("validation", "test"):
-        assert f"{card['detection']['metrics'][split]['ap50']:.1%}" in row
+    assert f"{card['detection']['metrics'][split]['ap50']:.1%}" in row
+
+
+def test_a_run_that_was_stopped_in_its_last_round_ends_as_one_that_was_not(windows_run, run, environment, workplace):
+    arguments = ["train_windows.py", "--smoke", "--output", "saved_models/stopped_windows"]
+    command = [sys.executable, str(PIPELINES / arguments[0]), *arguments[1:]]
+    with subprocess.Popen(command, cwd=workplace, env=environment, stderr=subprocess.PIPE, text=True) as process:
+        stages = (line for line in process.stderr if "Stage from scratch" in line)
+        next(stages), next(stages)
+        process.send_signal(signal.SIGTERM)
+        rest = process.stderr.read()
+    assert process.returncode == 128 + signal.SIGTERM, rest
+    again = run(*arguments)
+    assert again.returncode == 2 and "not finished. Resume it" in again.stderr
+
+    outcome = run(*arguments, "--resume")
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stderr.count("Going on after") == 2
+    cards = [
+        json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        for folder in (windows_run, workplace / "saved_models" / "stopped_windows")
+    ]
+    for key in ("detection", "metrics", "data"):
+        assert cards[0][key] == cards[1][key]
+    assert not (workplace / "saved_models" / "stopped_windows.checkpoints").exists()
 
 
 def test_a_file_that_is_no_picture_is_named_and_the_others_are_looked_at(windows_run, run, workplace):
@@ -58,6 +88,7 @@ def test_a_file_that_is_no_picture_is_named_and_the_others_are_looked_at(windows
     ("script", "arguments", "message"),
     [
         ("detect_windows.py", ("a.png",), "Say which run"),
+        ("train_windows.py", ("--data", "scenes/tiny", "--finish"), "finish goes with resume"),
         ("train_windows.py", ("--data", "scenes/tiny", "--rounds", "-1"), "Received: rounds=-1."),
         ("train_windows.py", ("--data", "scenes/tiny", "--augment", "wild"), "Received: 'wild'."),
     ],
@@ -66,6 +97,12 @@ def test_what_cannot_be_done_is_said_at_once(run, script, arguments, message):
     outcome = run(script, *arguments)
     assert outcome.returncode == 2
     assert message in outcome.stderr
+
+
+def test_a_file_that_sees_a_window_only_is_not_measured(windows_run, run):
+    outcome = run("evaluate.py", "--run", windows_run, "--model", "int8")
+    assert outcome.returncode == 2
+    assert "Received: --model int8." in outcome.stderr
 
 
 def test_the_run_of_another_script_is_refused(smoke_run, run):
