@@ -189,6 +189,7 @@ def _describe(task: Task, source: Source, history: History, facts: RunFacts) -> 
         "monitor": task.monitor,
         "architecture": task.architecture,
         "options": task.options,
+        "loss_options": task.loss_options,
         "weights": None if task.weights_report is None else task.weights_report.source,
         "classes": task.classes,
         "image_size": task.image_size,
@@ -233,16 +234,20 @@ def _export(
     keep_over_budget: bool,
 ) -> dict[str, Any]:
     """Measure and export: the part of the card that follows from it."""
-    # Shuffled, or the first few hundred pictures would be of the first few classes.
-    calibration = pipeline(source.train, task, seed=seed)
+    metrics = {}
+    for name, answer in answers.items():
+        summary = task.evaluate(answer.outputs, answer.targets)
+        metrics[name] = {"score": task.score_of(summary)} | summary
     table = write_exports(
-        task, folder, answers["validation"], calibration=calibration, keep_over_budget=keep_over_budget
+        task,
+        folder,
+        answers["validation"],
+        metrics["validation"]["score"],
+        # Shuffled, or the first few hundred pictures would be of the first few classes.
+        calibration=pipeline(source.train, task, seed=seed),
+        keep_over_budget=keep_over_budget,
     )
     versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
-    metrics = {
-        name: {"score": task.score(answer.outputs, answer.targets)} | task.evaluate(answer.outputs, answer.targets)
-        for name, answer in answers.items()
-    }
     return {"versions": versions, "chosen": task.chosen, "metrics": metrics, "export": table}
 
 
@@ -323,7 +328,7 @@ def open_run(path: str | Path) -> tuple[Task, dict[str, Any], History]:
     """
     folder = Path(path)
     card = read_card(folder)
-    task = load_task(folder / MODEL_FILE, card["task"], card["classes"])
+    task = load_task(folder / MODEL_FILE, card["task"], card["classes"], loss_options=card.get("loss_options"))
     task = replace(task, architecture=card["architecture"], options=card.get("options", {}), **card.get("chosen", {}))
     card = {"score_name": task.score_name, "monitor": task.monitor} | card  # cards of version 1 lack them
     return task, card, History(read_history(folder), card["stages"], card["best_epoch"], card["interrupted"])

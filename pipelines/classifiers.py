@@ -44,7 +44,7 @@ def train_classifier(
         weights: what to start from; None is a random initialisation.
         headless_weights: see `kerascnn.runs.write_run`.
     """
-    options = options if config.dropout is None else options | {"dropout": config.dropout}
+    options = options if config.dropout is None else {"dropout": config.dropout} | options
     check_options(architecture, options)
 
     def make_task(source: Source) -> ClassificationTask:

@@ -129,12 +129,11 @@ def print_measured(title: str, task: Task, answers: Reference) -> None:
         values = ["-" if row[key] is None else f"{row[key]:.1%}" for key in columns]
         table.add_row(escape(row[name]), *values, str(row["support"]))
     console.print(table)
-    score = task.score(answers.outputs, answers.targets)
-    console.print(f"{task.score_name} {score:.1%} on {metrics['examples']} pictures")
+    console.print(f"{task.score_name} {task.score_of(metrics):.1%} on {metrics['examples']} pictures")
 
 
 def print_data(data: Mapping[str, Any], unit: str) -> None:
-    """Print what is in a data set, as `describe_source` gives it: splits, classes, what was set aside, duplicates."""
+    """Print what is in a data set, as `describe_source` gives it: splits, classes, and what its check found."""
     console, splits = Console(), data["splits"]
     table = Table(title=escape(data["source"]), title_justify="left")
     for heading in (f"{unit} of a class", *splits):
@@ -145,11 +144,12 @@ def print_data(data: Mapping[str, Any], unit: str) -> None:
     table.add_row("pictures", *(f"{split['examples']:,}" for split in splits.values()))
     console.print(table)
     plain = {"soft_wrap": True, "highlight": False, "markup": False}
-    console.print(f"set aside: {len(data['set_aside'])}", **plain)
-    for reason, entries in by_reason(data["set_aside"]):
-        console.print(f"  {reason}: {len(entries)}", **plain)
-        for entry in entries[:EXAMPLES]:
-            console.print(f"    {entry['path']} ({entry['reason']})", **plain)
+    for kind in ("set_aside", "clipped"):
+        console.print(f"{kind.replace('_', ' ')}: {len(data[kind])}", **plain)
+        for reason, entries in by_reason(data[kind]):
+            console.print(f"  {reason}: {len(entries)}", **plain)
+            for entry in entries[:EXAMPLES]:
+                console.print(f"    {entry['path']} ({entry['reason']})", **plain)
     duplicates = data["duplicates_across_splits"]
     console.print(f"pictures for training that are measured on too: {len(duplicates)}", **plain)
     for pair in duplicates[:EXAMPLES]:

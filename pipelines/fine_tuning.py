@@ -1,11 +1,20 @@
 """What the scripts that start from trained weights share: their settings, and the stages that follow from them."""
 
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from training import TrainingConfig
+from training import Option, TrainingConfig
 
+from kerascnn.runs import read_network
 from kerascnn.training import Stage, transfer
+
+
+class Network(NamedTuple):
+    """Which network is trained: its architecture, (height, width) of its input in pixels, and its options."""
+
+    architecture: str
+    image_size: tuple[int, int]
+    options: dict[str, Option]
 
 
 @dataclass(frozen=True)
@@ -15,6 +24,11 @@ class TransferConfig(TrainingConfig):
     weights: str = "imagenet"
     """What to start from: imagenet, stanford_dogs or bsds500 (from the package index), a weight file, a run folder, or
     none."""
+    architecture: str | None = None
+    """Which network, or body of one. By default that of the run folder in --weights, else mobilenet_v2."""
+    image_size: tuple[int, int] | None = None
+    """Height and width of the network's input in pixels: larger sees more detail and costs its square. By default that
+    of the run folder in --weights, else 160 160."""
     dropout: float | None = 0.2
     """Share of the features that is dropped in training: small data need it."""
     head_epochs: int = 10
@@ -39,6 +53,18 @@ class TransferConfig(TrainingConfig):
     def start(self) -> str | None:
         """The weights as `kerascnn.architectures.load_weights` takes them."""
         return None if self.weights == "none" else self.weights
+
+    def network(self, image_size: tuple[int, int]) -> Network:
+        """Choose the network: what is not given is that of the run folder in `weights`.
+
+        Args:
+            image_size: (height, width) where neither is said.
+        """
+        found = {"architecture": "mobilenet_v2", "image_size": image_size, "options": {}} | read_network(self.start)
+        architecture = self.architecture or found["architecture"]
+        options = found["options"] if architecture == found["architecture"] else {}
+        dropout = {} if self.dropout is None else {"dropout": self.dropout}
+        return Network(architecture, self.image_size or tuple(found["image_size"]), options | dropout | self.options)
 
     def stages(self) -> list[Stage]:
         """Give the stages: the head, then more of the network."""

@@ -16,8 +16,6 @@ from console import run_script
 from fine_tuning import TransferConfig
 from training import make_small
 
-from kerascnn.runs import read_network
-
 SMOKE_RUN = Path("saved_models/smoke")
 
 
@@ -25,23 +23,11 @@ SMOKE_RUN = Path("saved_models/smoke")
 class Config(TransferConfig, ClassifierConfig):
     """Fine-tune a pre-trained classifier on your pictures and export it for phones."""
 
-    architecture: str | None = None
-    """Which network. By default that of the run folder in --weights, else mobilenet_v2."""
-    image_size: tuple[int, int] | None = None
-    """Height and width of the network's input in pixels: larger sees more detail and costs its square. By default that
-    of the run folder in --weights, else 160 160."""
-
 
 def main(config: Config) -> int:
     """Fine-tune. Returns the exit status: 1 if an exported file missed its budget."""
     config = _smoke(config) if config.smoke else config
-    network = {"architecture": "mobilenet_v2", "image_size": (160, 160), "options": {}} | read_network(config.start)
-    architecture = config.architecture or network["architecture"]
-    options = network["options"] if architecture == network["architecture"] else {}
-    image_size = config.image_size or tuple(network["image_size"])
-    return train_classifier(
-        config, config.stages(), architecture, image_size, options | config.options, weights=config.start
-    )
+    return train_classifier(config, config.stages(), *config.network((160, 160)), weights=config.start)
 
 
 def _smoke(config: Config) -> Config:

@@ -6,8 +6,9 @@ Writes a contact sheet: some pictures of the training split as they are, and aug
 many pictures a second each step augments by itself, and all of them together. --augment all shows every augmentation of
 the package instead, set so strong that it can be seen.
 
-The embedded data set is shown with its boxes and masks, and grey is what lies outside of such a picture; a classifier
-is trained without them (--no-annotation), and the picture is reflected there.
+Boxes, masks and landmarks are drawn where the data have them, and grey is what lies outside of such a picture. The
+scenes have all that a classifier is trained without: with --annotation label the picture is reflected there. What a
+data set of TensorFlow Datasets shall be shown with is to be said.
 """
 
 import dataclasses
@@ -15,14 +16,16 @@ import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import tensorflow as tf
 from console import print_rates, run_script
 from showcase import OfSample, every_augmentation, name_step
 
-from kerascnn.data import compose, open_source, preset
+from kerascnn.data import compose, open_source, preset, swap_sides
 from kerascnn.data.augment import Sample
+from kerascnn.data.scenes import CLASSES as SCENES_CLASSES
 from kerascnn.data.scenes import Scenes, render_scene
 from kerascnn.data.scenes.builder import SEED as SCENES_SEED
 from kerascnn.report import contact_sheet, draw_annotation, write_picture
@@ -37,7 +40,8 @@ class Config:
     """See what the augmentations do to your pictures, and how fast they are."""
 
     data: str = "scenes"
-    """Whose training pictures to show, as finetune.py takes it."""
+    """Whose training pictures to show: a folder of class folders, tfds:NAME, scenes, faces or fashion_mnist:FOLDER;
+    with boxes, voc:FOLDER, coco:FOLDER, yolo:FOLDER or csv:FILE too."""
     augment: str = "standard"
     """A preset: none, light, small, standard, strong, detection, segmentation or faces; or all."""
     mirror: bool = True
@@ -52,8 +56,9 @@ class Config:
     """Numbers of the pictures to show, from 0; by default they are drawn."""
     columns: int = 6
     """How often to augment each one with a preset."""
-    annotation: bool = True
-    """Show the boxes and masks of the embedded data set; the flag turns it off."""
+    annotation: Literal["label", "boxes", "landmarks"] | None = None
+    """What the pictures are to have: one class each, which is not shown, boxes, or landmarks. By default what the words
+    of --data say; of the scenes, boxes and masks."""
     seed: int = 0
     """Decides which pictures are shown, and what is done to them."""
     seconds: float = 1.0
@@ -69,13 +74,14 @@ def main(config: Config) -> int:
     config = dataclasses.replace(config, data="scenes/tiny", rows=2, seconds=0.05) if config.smoke else config
     if min(config.rows, config.columns) < 1 or config.seconds <= 0:
         raise ValueError("rows and columns must be at least 1, and seconds above 0.")
-    samples = read_samples(config)
+    samples, classes = read_samples(config)
     unchanged = OfSample(compose(), config.image_size)
+    swap = swap_sides(classes) if "landmarks" in samples[0] and config.mirror else None
     if config.augment == "all":
-        shown = every_augmentation(config.image_size, annotated=bool(samples[0].keys() & set(ANNOTATION)))
+        shown = every_augmentation(config.image_size, annotated=bool(samples[0].keys() & set(ANNOTATION)), swap=swap)
         measured = shown
     else:
-        steps = preset(config.augment, config.mirror)
+        steps = preset(config.augment, config.mirror, swap)
         together = OfSample(compose(*steps), config.image_size)
         shown = {f"{config.augment} {number}": together for number in range(1, config.columns + 1)}
         measured = {name_step(step): OfSample(step, config.image_size) for step in steps} | {"all together": together}
@@ -94,17 +100,22 @@ def main(config: Config) -> int:
     return 0
 
 
-def read_samples(config: Config) -> list[Sample]:
-    """Read the samples to show. Of `scenes`, whose source is for classification, they are rendered with annotation."""
+def read_samples(config: Config) -> tuple[list[Sample], tuple[str, ...]]:
+    """Read the samples to show, and the names of the classes or landmarks.
+
+    Scenes are rendered, unless an annotation is asked for: that is where their masks are.
+    """
     kind, _, variant = config.data.partition("/")
-    if kind == "scenes" and config.annotation:
+    if kind == "scenes" and config.annotation is None:
         if (variant or "full") not in Scenes.builder_configs:
             raise ValueError(f"scenes comes as {', '.join(Scenes.builder_configs)}. Received: {variant!r}.")
-        numbers = _choose(config, Scenes.builder_configs[variant or "full"].num_train)
-        scenes = [render_scene(SCENES_SEED, number) for number in numbers]
-        return [{key: tf.constant(value) for key, value in scene.items()} for scene in scenes]
-    split = open_source(config.data, seed=config.seed).train
-    return [split.read(tf.constant(number, tf.int64)) for number in _choose(config, len(split))]
+        builder_config = Scenes.builder_configs[variant or "full"]
+        numbers = _choose(config, builder_config.num_train)
+        scenes = [render_scene(SCENES_SEED, number, one=builder_config.one) for number in numbers]
+        return [{key: tf.constant(value) for key, value in scene.items()} for scene in scenes], SCENES_CLASSES
+    source = open_source(config.data, seed=config.seed, annotation=config.annotation)
+    numbers = _choose(config, len(source.train))
+    return [source.train.read(tf.constant(number, tf.int64)) for number in numbers], source.classes
 
 
 def draw(sample: Sample) -> np.ndarray:

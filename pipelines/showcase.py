@@ -63,7 +63,7 @@ class OfSample:
 
 @dataclass(frozen=True)
 class OfBatch:
-    """An augmentation that mixes the pictures of a batch. Boxes and masks are left out, since nothing mixes them.
+    """An augmentation that mixes the pictures of a batch. Other annotation is left out, since nothing mixes it.
 
     Attributes:
         mixing: what it does.
@@ -87,15 +87,18 @@ class OfBatch:
         return _rate(_numbers().map(lambda number: self.mixing(images, labels, fold_seed((0, 0), number))[0]), seconds)
 
 
-def every_augmentation(size: tuple[int, int], annotated: bool) -> dict[str, OfSample | OfBatch]:
+def every_augmentation(
+    size: tuple[int, int], annotated: bool, swap: Sequence[int] | None = None
+) -> dict[str, OfSample | OfBatch]:
     """Give every augmentation of the package by its name, set so strong that it can be seen.
 
     Args:
         size: (height, width) of the results.
-        annotated: whether the samples have boxes or masks, which not all of keras-cv's changes move.
+        annotated: whether the samples have boxes, masks or landmarks, which not all of keras-cv's changes move.
+        swap: which landmark takes the place of each in a mirrored picture, see `mirror`.
     """
     of_samples = {
-        "mirror": mirror(1.0),
+        "mirror": mirror(1.0, swap=swap),
         "random_crop": random_crop((0.3, 0.6)),
         "rotate": rotate(30),
         "shear": shear(25),

@@ -26,10 +26,9 @@ class Config(TransferConfig):
     data: str = "scenes/one"
     """What to train on, with boxes: voc:FOLDER, coco:FOLDER, yolo:FOLDER, csv:FILE, tfds:NAME, or scenes/one
     (embedded)."""
-    architecture: str = "mobilenet_v2"
-    """Which body."""
-    image_size: tuple[int, int] = (128, 128)
-    """Height and width of the network's input in pixels: larger sees more detail and costs its square."""
+    image_size: tuple[int, int] | None = None
+    """Height and width of the network's input in pixels: larger sees more detail and costs its square. By default that
+    of the run folder in --weights, else 128 128."""
     head_epochs: int = 1
     """Epochs in which only the head trains: on frozen features it finds boxes but roughly."""
     fine_tune_epochs: int = 20
@@ -50,16 +49,17 @@ class Config(TransferConfig):
 def main(config: Config) -> int:
     """Train. Returns the exit status: 1 if an exported file missed its budget."""
     config = _smoke(config) if config.smoke else config
-    check_options(config.architecture, config.options)
+    network = config.network((128, 128))
+    check_options(network.architecture, config.options)
 
     def make_task(source: Source) -> LocalizationTask:
         return localization(
-            config.architecture,
+            network.architecture,
             source.classes,
-            image_size=config.image_size,
+            image_size=network.image_size,
             weights=config.start,
             loss_options={"form": config.form, "box_form": config.box_form, "box_weight": config.box_weight},
-            **{"dropout": config.dropout or 0.0} | config.options,
+            **network.options,
         )
 
     return train(config, make_task, config.stages(), annotation=LocalizationTask.annotation, weights=config.start)

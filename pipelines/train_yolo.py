@@ -48,11 +48,11 @@ class Config(TransferConfig):
     """The loss of the box: 1 less the complete IoU, or squared errors of its offsets, as in the papers."""
     augment: str = "detection"
     """How pictures change at random in training: none, light, detection and others; see preview.py."""
-    batch_size: int = 16
+    batch_size: int = 8
     """Pictures in a step: with few pictures, small batches make more steps of an epoch."""
     head_epochs: int = 1
     """Epochs in which only the head trains."""
-    fine_tune_epochs: int = 60
+    fine_tune_epochs: int = 50
     """Epochs in which more of the network trains."""
     fine_tune_learning_rate: float = 1e-3
     """Higher than a classifier's: features of what it is have to become features of where it is."""

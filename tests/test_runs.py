@@ -25,7 +25,7 @@ from kerascnn.runs import (
     write_run,
     write_trained_run,
 )
-from kerascnn.tasks import ClassificationTask
+from kerascnn.tasks import ClassificationTask, classification, landmarks, localization
 from kerascnn.training import History, Stage
 
 CLASSES = ("dark", "light")
@@ -93,6 +93,20 @@ def test_the_card_says_how_the_run_was_made_and_what_came_of_it(written):
     assert stored["seconds"] >= 0
 
 
+def test_each_split_is_evaluated_once(tmp_path, task, source, facts, monkeypatch):
+    evaluated = []
+
+    def evaluate(self, outputs, targets):
+        evaluated.append(len(targets))
+        return summarise(self, outputs, targets)
+
+    summarise = ClassificationTask.evaluate
+    monkeypatch.setattr(ClassificationTask, "evaluate", evaluate)
+    card = write_run(tmp_path / "run", task, source, HISTORY, facts)
+    assert evaluated == [8, 10] + [8] * len(PRECISIONS)  # the Keras model on both splits, and each file
+    assert card["metrics"]["validation"]["score"] == 7 / 8 and card["metrics"]["test"]["score"] == 7 / 10
+
+
 def test_the_report_shows_the_mistakes_of_the_split_that_it_leads_with(written):
     page = (written[0] / "report.html").read_text()
     assert all(name in page for name in ("90.png", "91.png", "92.png"))
@@ -107,6 +121,25 @@ def test_a_run_is_opened_as_it_was_written(written, task):
     assert card["classes"] == list(CLASSES)
 
 
+@pytest.mark.parametrize(
+    ("make", "options"),
+    [
+        (classification, {}),
+        (classification, {"label_smoothing": 0.2}),
+        (localization, {"loss_options": {"form": "squared", "box_form": "squared", "box_weight": 12.5}}),
+        (landmarks, {"loss_options": {"form": "l2", "visibility_weight": 0.5}}),
+        (landmarks, {}),
+    ],
+)
+def test_a_run_is_opened_with_the_loss_that_it_was_trained_with(tmp_path, source, facts, make, options):
+    task = make("lenet5", CLASSES, image_size=(32, 32), **options)
+    opened, card, _ = open_run(write_trained_run(tmp_path / "run", task, source, HISTORY, facts))
+    found, expected = opened.loss, task.loss
+    assert type(found) is type(expected)
+    assert found.get_config() | {"name": ""} == expected.get_config() | {"name": ""}  # Keras numbers the names
+    assert card["loss_options"] == options.get("loss_options", options)
+
+
 def test_windows_of_a_run_cannot_be_opened_again(written):
     card = read_card(written[0]) | {"detection": {}}
     with pytest.raises(ValueError, match=r"detect_windows\.py measures"):
@@ -116,7 +149,7 @@ def test_windows_of_a_run_cannot_be_opened_again(written):
 def test_a_card_of_version_1_is_read(written, tmp_path):
     shutil.copytree(written[0], tmp_path / "old")
     card = read_card(tmp_path / "old")
-    old = {key: value for key, value in card.items() if key not in ("score_name", "monitor")}
+    old = {key: value for key, value in card.items() if key not in ("score_name", "monitor", "loss_options")}
     (tmp_path / "old" / "card.json").write_text(json.dumps(old))
     _, found, _ = open_run(tmp_path / "old")
     assert (found["score_name"], found["monitor"]) == ("accuracy", "accuracy")

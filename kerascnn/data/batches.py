@@ -18,10 +18,10 @@ class Batches(tf.data.Dataset):
     """A data set of (images, targets) with a few more ways. What `map` and the like make of it is a plain one.
 
     Args:
-        prepare: from an epoch and an index, (), int64 each, to one image and its targets.
+        prepare: from the step, counted over all epochs, and an index, (), int64 each, to one image and its targets.
         order: who comes when.
         at_once: whether `prepare` takes the indices of a batch, (B,), at once.
-        augmented: whether a picture is another one in every epoch.
+        augmented: whether a picture is another one in every epoch, if only by its size.
         folder: where features may be kept, one folder for the pictures of this split at this size; None is memory.
         extractor: what turns the images of a batch into features, in every epoch; None leaves them.
 
@@ -80,7 +80,7 @@ class Batches(tf.data.Dataset):
         features, targets = compute_features(each_once, self.order.size, extractor, self._folder)
         tables = (tuple(map(_as_table, features)), tf.nest.map_structure(tf.constant, targets))
 
-        def look_up(epoch: tf.Tensor, indices: tf.Tensor) -> tuple:
+        def look_up(step: tf.Tensor, indices: tf.Tensor) -> tuple:
             return tf.nest.map_structure(lambda table: tf.gather(table, indices), tables)
 
         return Batches(look_up, self.order, at_once=True)
@@ -92,9 +92,11 @@ class Batches(tf.data.Dataset):
             extractor: from a batch of images to its features; it runs beside what takes the batches.
 
         Raises:
-            ValueError: for batches of features.
+            ValueError: for batches of features, or pictures of several sizes.
         """
         self._check_pictures()
+        if not self.element_spec[0].shape[1:].is_fully_defined():
+            raise ValueError("These batches have pictures of several sizes, and an extractor takes one.")
         return self._again(self.order, extractor)
 
     def _again(self, order: Order, extractor: Extractor | None) -> "Batches":

@@ -43,7 +43,7 @@ def cached(split: Split, image_size: tuple[int, int], cache: str | Path, *, augm
         NotADirectoryError: if the cache is a file.
         ValueError: for samples that hold another picture, a mask.
     """
-    if split.fetch is None:
+    if split.in_memory:
         return split
     if cache != "memory" and Path(cache).exists() and not Path(cache).is_dir():
         raise NotADirectoryError(f"cache must be 'memory' or a folder, and {cache} is a file.")
@@ -93,7 +93,7 @@ def _of_pixels(split: Split, pixels: np.ndarray, shapes: np.ndarray) -> Split:
         image = tf.reshape(table[starts[index] : starts[index + 1]], kept)
         return stretch_points(look_up(index), before[:2], kept[:2]) | {"image": tf.ensure_shape(image, (None, None, 3))}
 
-    return replace(split, read=read, fetch=None)
+    return replace(split, read=read, fetch=None, in_memory=True)
 
 
 def _decode_to_memory(split: Split, load: Load) -> tuple[np.ndarray, np.ndarray]:

@@ -79,9 +79,10 @@ def batches_in_order(
 
     Args:
         order: who comes when.
-        prepare: from an epoch and an index, (), int64 each, to what the batches are made of.
+        prepare: from the step and an index, (), int64 each, to what the batches are made of. Steps are counted over all
+            epochs, so that those of epoch 2 begin at `2 * order.steps`.
         progress: where the next pass starts, see `make_progress`; each pass moves it on.
-        at_once: whether it takes an epoch and the indices of a batch, (B,), and gives the batch.
+        at_once: whether it takes a step and the indices of a batch, (B,), and gives the batch.
         finish: what else is done to the batches, while those before are in use.
 
     Returns:
@@ -93,13 +94,17 @@ def batches_in_order(
     def read(first: int, last: int, epochs_later: int) -> tf.data.Dataset:
         """Give the batches of the samples `first` to `last` of the epoch in progress, or of the one after it."""
 
-        def prepare_at_once(numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            epoch = progress.read_value() // order.steps + epochs_later
-            return prepare(epoch, order.index(epoch, numbers))
+        def place(reached: tf.Tensor, number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            """Give the step and the index of a number, () or (B,), of that epoch."""
+            epoch = reached // order.steps + epochs_later
+            return epoch * order.steps + number // order.batch_size, order.index(epoch, number)
 
-        def pairs(step: tf.Tensor) -> tf.data.Dataset:
-            epoch = step // order.steps + epochs_later
-            return tf.data.Dataset.range(first, last).map(lambda number: (epoch, order.index(epoch, number)))
+        def prepare_at_once(numbers: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            steps, indices = place(progress.read_value(), numbers)
+            return prepare(steps[0], indices)
+
+        def pairs(reached: tf.Tensor) -> tf.data.Dataset:
+            return tf.data.Dataset.range(first, last).map(lambda number: place(reached, number))
 
         if at_once:
             return tf.data.Dataset.range(first, last).batch(order.batch_size).map(prepare_at_once)
@@ -127,11 +132,13 @@ def make_progress(order: Order) -> tf.Variable:
 
 
 def _batch(samples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
-    """Batch samples, and pad with -1 what differs in number."""
+    """Batch samples, and pad with -1 what differs in number; pictures of a batch do not differ in size."""
     shapes = tf.nest.map_structure(lambda spec: spec.shape, samples.element_spec)
     if all(shape.rank is None or shape.is_fully_defined() for shape in tf.nest.flatten(shapes)):
         return samples.batch(batch_size)
-    values = tf.nest.map_structure(lambda spec: tf.constant(-1, spec.dtype), samples.element_spec)
+    values = tf.nest.map_structure(
+        lambda spec: tf.constant(0 if spec.dtype.is_unsigned else -1, spec.dtype), samples.element_spec
+    )
     return samples.padded_batch(batch_size, shapes, values)
 
 

@@ -1,7 +1,8 @@
 """From a split to batches: order, reading, augmentation, resizing and batching as one `tf.data` graph.
 
-Order and augmentation are functions of (seed, epoch, index) alone: nothing is drawn from a state, so the same seed
-gives the same batches on every machine and at every degree of parallelism.
+Order and augmentation are functions of (seed, epoch, index) alone, and the size of a batch, where there are several, of
+(seed, step): nothing is drawn from a state, so the same seed gives the same batches on every machine and at every
+degree of parallelism.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,8 @@ from typing import Protocol
 
 import tensorflow as tf
 
-from kerascnn.data.augment import Augmentation, Fill, Sample, compose, preset
+from kerascnn.data.augment import Augmentation, Fill, Mosaic, Sample, preset
+from kerascnn.data.augment.mosaic import augmented, check_carried
 from kerascnn.data.batches import Batches
 from kerascnn.data.cache import cached, content_key
 from kerascnn.data.order import Order
@@ -35,8 +37,9 @@ def pipeline(
     split: Split,
     task: ForTask,
     *,
-    augment: Sequence[Augmentation] | str = (),
+    augment: Sequence[Augmentation | Mosaic] | str = (),
     batch_size: int = 32,
+    image_sizes: Sequence[tuple[int, int]] = (),
     seed: int | None = None,
     cache: str | Path | None = None,
     first_step: int = 0,
@@ -49,9 +52,14 @@ def pipeline(
     Args:
         split: the samples.
         task: gives the size of the network's input and the targets.
-        augment: augmentations, done one after another, or the name of a preset, see `kerascnn.data.preset`. A preset by
-            its name does not mirror pictures with landmarks: `preset(name, swap=swap_sides(names))` does.
+        augment: augmentations, done one after another, one of which may be a `mosaic()`; or the name of a preset, see
+            `kerascnn.data.preset`. A preset by its name does not mirror pictures with landmarks:
+            `preset(name, swap=swap_sides(names))` does.
         batch_size: pictures in a batch; the last one of an epoch may be smaller.
+        image_sizes: (height, width) each; the pictures of every batch have one of them, drawn by the seed and the step,
+            in the place of the task's size (Redmon and Farhadi 2017, section 2, "Multi-Scale Training"; they change it
+            every ten batches). The network has to take them all: each side is a multiple of its last stride. One that
+            stands twice comes twice as often.
         seed: shuffles again for every epoch and decides the augmentations. None keeps the order, for validation.
         cache: decodes all pictures at once, now, and keeps them: in `memory`, or below a folder, where another run
             finds them, and makes them anew if the pictures change. Photos much larger than the network's input are
@@ -67,15 +75,17 @@ def pipeline(
 
     Returns:
         A finite `tf.data.Dataset` of (images, targets); its `starting_at` gives it again from another step on. Images
-        are (B, height, width, 3) uint8, stretched to the task's size, as a phone's client does. An epoch is a complete
-        pass; looking at the first batch does not use it up, unless there is only one. Targets of different number, such
-        as boxes, are padded with -1; those of pictures without any annotation are -1. Photos at least four times as
-        large as the input are decoded smaller where they are augmented.
+        are (B, height, width, 3) uint8, stretched to the task's size, or the batch's, as a phone's client does;
+        coordinates are in pixels of that. An epoch is a complete pass; looking at the first batch does not use it up,
+        unless there is only one. Targets of different number, such as boxes, are padded with -1; those of pictures
+        without any annotation are -1. Photos at least four times as large as the input are decoded smaller where they
+        are augmented.
 
     Raises:
-        ValueError: for an empty split, a batch size below 1, augmentations without a seed, a seed out of 32 bits,
-            an unknown preset, a negative first step, a shard out of range or without a picture, a batch that is no
-            multiple of the devices, or a cache of samples with masks.
+        ValueError: for an empty split, a batch size below 1, sizes that are none, augmentations or sizes without a
+            seed, a seed out of 32 bits, an unknown preset, several mosaics or one of samples that cannot have it, a
+            negative first step, a shard out of range or without a picture, a batch that is no multiple of the devices,
+            or a cache of samples with masks.
         NotADirectoryError: if the cache is a file.
     """
     if isinstance(augment, str):  # whose left is whose right only the names of landmarks tell
@@ -84,22 +94,34 @@ def pipeline(
         raise ValueError("The split is empty: there is nothing to read.")
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1. Received: batch_size={batch_size}.")
-    if augment and seed is None:
-        raise ValueError("Augmentations need a seed. Received: seed=None.")
+    if (augment or image_sizes) and seed is None:
+        raise ValueError("Augmentations and several sizes need a seed. Received: seed=None.")
+    if any(len(size) != 2 or min(size) < 1 for size in image_sizes):
+        raise ValueError(f"image_sizes must be (height, width) each, at least 1. Received: image_sizes={image_sizes}.")
+    if any(isinstance(each, Mosaic) for each in augment):
+        check_carried(split.annotations)
     order = Order(len(split), batch_size, seed, first_step, shard, devices)
+    largest = tuple(map(max, zip(*image_sizes, strict=True))) or task.image_size
+    changed = bool(augment or image_sizes)
     if cache is not None:
-        split = cached(split, task.image_size, cache, augmented=bool(augment))
-    augmentation = compose(*augment, size=task.image_size, fill=fill)
+        split = cached(split, largest, cache, augmented=changed)
+    augment_one = augmented(split.fetch or split.read, len(split), augment, fill)
 
-    def prepare(epoch: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    def prepare(step: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        size = _draw_size(image_sizes, seed, step) if len(image_sizes) > 1 else largest
         if augment:
-            read = split.fetch or split.read
-            sample = augmentation(read(index), fold_seed((seed, 0), epoch, index))
+            sample = augment_one(step // order.steps, index, seed, size)
         else:
-            sample = resize_sample(split.read(index), task.image_size)
+            sample = resize_sample(split.read(index), size)
         return sample["image"], task.targets(add_rows(sample)) if len(sample) > 1 else NO_TARGET
 
     folder = None
     if cache not in (None, "memory"):
-        folder = Path(cache) / content_key(split, task.image_size, bool(augment), annotated=True)
-    return Batches(prepare, order, augmented=bool(augment), folder=folder)
+        folder = Path(cache) / content_key(split, largest, changed, annotated=True)
+    return Batches(prepare, order, augmented=changed, folder=folder)
+
+
+def _draw_size(image_sizes: Sequence[tuple[int, int]], seed: int, step: tf.Tensor) -> list[tf.Tensor]:
+    """Draw height and width for all pictures of a step."""
+    chosen = tf.random.stateless_uniform((), fold_seed((seed, 2), step), 0, len(image_sizes), tf.int64)
+    return tf.unstack(tf.gather(image_sizes, chosen))

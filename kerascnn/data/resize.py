@@ -1,14 +1,16 @@
 """Stretching samples to the size of a network's input."""
 
+from collections.abc import Sequence
+
 import tensorflow as tf
 
 
-def resize_sample(sample: dict[str, tf.Tensor], size: tuple[int, int]) -> dict[str, tf.Tensor]:
+def resize_sample(sample: dict[str, tf.Tensor], size: Sequence[int | tf.Tensor]) -> dict[str, tf.Tensor]:
     """Stretch a sample to a size: its picture as `resize` does, its mask by the nearest pixel, its boxes and landmarks.
 
     Args:
         sample: see `kerascnn.data.sample`.
-        size: (height, width).
+        size: (height, width); in a graph either may be a tensor, (), int32.
 
     Returns:
         The sample with every coordinate in pixels of the new size; the image is uint8.
@@ -23,7 +25,7 @@ def resize_sample(sample: dict[str, tf.Tensor], size: tuple[int, int]) -> dict[s
 
 
 def stretch_points(
-    sample: dict[str, tf.Tensor], before: tf.Tensor | tuple[int, int], after: tf.Tensor | tuple[int, int]
+    sample: dict[str, tf.Tensor], before: tf.Tensor | Sequence[int], after: tf.Tensor | Sequence[int | tf.Tensor]
 ) -> dict[str, tf.Tensor]:
     """Give boxes and landmarks of a picture in pixels of another size of it, (height, width) each."""
     scale = tf.cast(after, tf.float32)[::-1] / tf.cast(before, tf.float32)[::-1]  # x, y
@@ -35,7 +37,7 @@ def stretch_points(
     return stretched
 
 
-def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
+def resize(image: tf.Tensor, size: Sequence[int | tf.Tensor]) -> tf.Tensor:
     """Stretch a picture to a size exactly as MediaPipe's clients do on a phone.
 
     Plain bilinear sampling with the first pixel held in place: output pixel i reads at i * scale. `tf.image.resize`
@@ -53,7 +55,8 @@ def resize(image: tf.Tensor, size: tuple[int, int]) -> tf.Tensor:
     return tf.cast(tf.clip_by_value(tf.round(resized), 0, 255), tf.uint8)
 
 
-def _nearest(before: tf.Tensor, after: int) -> tf.Tensor:
+def _nearest(before: tf.Tensor, after: int | tf.Tensor) -> tf.Tensor:
     """Say which pixel is nearest to where each pixel of a new side reads, the first of two: (after,) int32."""
-    positions = tf.range(after, dtype=tf.float32) * (tf.cast(before, tf.float32) / after)
+    side = tf.cast(after, tf.float32)
+    positions = tf.range(side) * (tf.cast(before, tf.float32) / side)
     return tf.minimum(tf.cast(tf.math.ceil(positions - 0.5), tf.int32), before - 1)

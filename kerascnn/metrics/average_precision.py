@@ -7,7 +7,7 @@ import numpy as np
 from keras import ops
 
 from kerascnn.ops import non_max_suppression, pairwise_iou
-from kerascnn.ops.grids import split_predictions
+from kerascnn.ops.grids import boxes_and_scores
 
 IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())  # COCO's
 BINS = 200  # of the scores: detections in the same bin count as equally sure
@@ -30,6 +30,9 @@ class AveragePrecision(keras.metrics.Metric):
 
     Takes rows (B, M, 5), x1, y1, x2, y2, class, padded with class -1, and predictions (B, N, 5 + C + 5), see
     `kerascnn.ops.grids`. The result is in 0..1, and 0 without objects.
+
+    Raises:
+        ValueError: for fewer than one class, or thresholds that are none or not in (0, 1].
     """
 
     def __init__(
@@ -40,6 +43,11 @@ class AveragePrecision(keras.metrics.Metric):
         **options: Any,
     ) -> None:
         super().__init__(name=name, **options)
+        if num_classes < 1 or not iou_thresholds or not all(0 < threshold <= 1 for threshold in iou_thresholds):
+            raise ValueError(
+                "num_classes must be at least 1, iou_thresholds at least one number in (0, 1]. "
+                f"Received: num_classes={num_classes}, iou_thresholds={iou_thresholds}."
+            )
         self.num_classes, self.iou_thresholds = num_classes, tuple(iou_thresholds)
         shape = (num_classes, BINS)
         self.hits = self.add_weight(shape=(len(self.iou_thresholds), *shape), initializer="zeros", name="hits")
@@ -51,10 +59,8 @@ class AveragePrecision(keras.metrics.Metric):
     ) -> None:
         """Count what is found in a batch; weights of pictures are not used."""
         rows = ops.pad(ops.cast(y_true, "float32"), [[0, 0], [0, 1], [0, 0]], constant_values=-1)
-        found = split_predictions(ops.cast(y_pred, "float32"))
         kept = non_max_suppression(
-            found.boxes,
-            ops.sigmoid(found.classes) * ops.sigmoid(ops.expand_dims(found.objectness, -1)),
+            *boxes_and_scores(ops.cast(y_pred, "float32")),
             iou_threshold=SUPPRESSION,
             score_threshold=LEAST_SCORE,
             max_detections=MAX_DETECTIONS,

@@ -16,7 +16,7 @@ Normalization = str | Sequence[int | Sequence[int]]
 SIZES = ("box", "diagonal")
 FAILURE_THRESHOLD = 0.1  # of the normalised mean error; above it a picture counts as failed, as usual since 300-W
 CURVE_POINTS = 101
-VISIBILITY_THRESHOLD = 0.5
+VISIBILITY_THRESHOLD = 0.5  # the probability from which on a landmark is seen
 
 
 def summarise_landmarks(

@@ -13,7 +13,7 @@ from keras import ops
 from kerascnn.ops import check_object_shapes, corners_from_shares, first_object, iou
 
 IOU_THRESHOLD = 0.5  # from which on a box is right, as in ILSVRC
-PRESENCE_THRESHOLD = 0.5
+PRESENCE_THRESHOLD = 0.5  # the probability from which on there is an object
 BOX, CLASSES = slice(1, 5), slice(5, None)  # of the outputs; 0 is the presence
 
 

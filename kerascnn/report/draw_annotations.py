@@ -1,7 +1,7 @@
 """Boxes and landmarks on a picture, with their names on it, legible on a stamp as on a poster.
 
 Pictures are uint8 arrays (H, W, 3), RGB. Every function returns a new one and leaves its input as it was. For sheets
-of many small pictures there is `kerascnn.report.draw_annotation`, which writes no names.
+of many small pictures there is `kerascnn.report.draw_annotation`, which draws masks too, and writes no names.
 """
 
 import math

@@ -82,6 +82,7 @@ def write_html(
         mistakes=[(mistake, _data_url(mistake.picture, size)) for mistake in mistakes[:MAX_MISTAKES]],
         num_mistakes=len(mistakes) or None if num_mistakes is None else num_mistakes,
         set_aside=by_reason(card["data"].get("set_aside", [])),
+        clipped=by_reason(card["data"].get("clipped", [])),
         per_class=_pictures_per_class(card["data"]["splits"], card["classes"]),
     )
     return write_file(Path(folder) / REPORT_NAME, text)
@@ -102,18 +103,18 @@ def _detection(card: Mapping[str, Any]) -> dict[str, Any] | None:
     return shown | detection.present(measured[name], card["classes"])
 
 
-def by_reason(set_aside: Sequence[Mapping[str, str]]) -> list[tuple[str, list[Mapping[str, str]]]]:
-    """Sort what was set aside by its reason, of which the text before the first colon counts.
+def by_reason(found: Sequence[Mapping[str, str]]) -> list[tuple[str, list[Mapping[str, str]]]]:
+    """Sort what was set aside or clipped by its reason, of which the text before the first colon counts.
 
     Args:
-        set_aside: `path` and `reason` of each, as the card has them.
+        found: `path` and `reason` of each, as the card has them.
 
     Returns:
-        (reason, what was set aside for it), the most frequent first.
+        (reason, what was found for it), the most frequent first.
     """
-    kinds = [entry["reason"].partition(":")[0] for entry in set_aside]
+    kinds = [entry["reason"].partition(":")[0] for entry in found]
     ordered = [kind for kind, _ in Counter(kinds).most_common()]
-    return [(kind, [entry for entry, own in zip(set_aside, kinds, strict=True) if own == kind]) for kind in ordered]
+    return [(kind, [entry for entry, own in zip(found, kinds, strict=True) if own == kind]) for kind in ordered]
 
 
 def _section_name(card: Mapping[str, Any]) -> str:

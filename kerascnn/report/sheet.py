@@ -3,20 +3,18 @@
 Pictures are uint8 arrays (H, W, 3), RGB; annotations follow the sample's convention, in absolute pixels.
 """
 
-import colorsys
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from kerascnn.report.draw import INK, WHITE, Color, check_picture, fit_lines
+from kerascnn.report.draw import INK, WHITE, check_picture, fit_lines
+from kerascnn.report.draw_annotations import draw_boxes, draw_points
+from kerascnn.report.palette import class_color
 
-PADDING, IGNORED = -1, 255  # of class_ids and of masks
-BACKGROUND = 0  # of masks
+BACKGROUND, IGNORED = 0, 255  # of masks
 VEIL, CONTOUR = 0.25, 0.9  # share of the class' colour over a masked pixel, and over one at the edge of its mask
 GREY = (128, 128, 128)
-GOLDEN = 0.618  # of the colour circle from one class to the next: neighbours differ, and no two are the same
-LINE = 80  # pixels of the picture for one of a line's width
 GAP = 4  # px between the pictures of a sheet
 
 
@@ -29,40 +27,30 @@ def draw_annotation(
     landmarks: np.ndarray | None = None,
     visibility: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Draw boxes, a mask and landmarks on a picture. A class has one colour, and mask class c + 1 that of box class c.
+    """Draw a mask, boxes and landmarks on a picture. A class has one colour, and mask class c + 1 that of box class c.
 
     Args:
         picture: uint8, (H, W, 3), RGB.
-        boxes: (N, 4), x1, y1, x2, y2.
-        class_ids: (N,) integers, the class of each box; by default each box has a colour of its own. Boxes of class -1
-            are padding, and not drawn.
+        boxes: (N, 4), see `draw_boxes`.
+        class_ids: (N,), see `draw_boxes`.
         mask: (H, W) integers; 0 is background and stays as it is, 255 is ignored and becomes grey.
-        landmarks: (K, 2), x, y; each has a colour of its own.
-        visibility: (K,); landmarks of visibility 0 are not drawn.
+        landmarks: (K, 2), see `draw_points`.
+        visibility: (K,), see `draw_points`.
 
     Returns:
         uint8, (H, W, 3).
 
     Raises:
         TypeError: the picture is not a uint8 array.
-        ValueError: the picture is not (H, W, 3), or the mask has another size.
+        ValueError: the picture is not (H, W, 3), the mask has another size, or see `draw_boxes` and `draw_points`.
     """
     check_picture(picture)
-    drawn = Image.fromarray(picture if mask is None else _veil(picture, mask))
-    pen, width = ImageDraw.Draw(drawn), max(1, round(max(picture.shape) / LINE))
+    drawn = picture.copy() if mask is None else _veil(picture, mask)
     if boxes is not None:
-        colors = range(len(boxes)) if class_ids is None else class_ids
-        for (x1, y1, x2, y2), class_id in reversed(list(zip(boxes, colors, strict=True))):  # the first lies on top
-            if class_id != PADDING:
-                # A box ends where its last pixel does, and the pen counts that pixel in.
-                corners = [x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)]
-                pen.rectangle([float(each) for each in corners], outline=_color(class_id), width=width)
+        drawn = draw_boxes(drawn, boxes, class_ids=class_ids)
     if landmarks is not None:
-        seen = np.ones(len(landmarks)) if visibility is None else visibility
-        for number, ((x, y), visible) in enumerate(zip(landmarks, seen, strict=True)):
-            if visible:
-                pen.circle((float(x) - 0.5, float(y) - 0.5), 1.5 * width, fill=_color(number), outline=WHITE)
-    return np.asarray(drawn).copy()
+        drawn = draw_points(drawn, landmarks, visibility=visibility)
+    return drawn
 
 
 def contact_sheet(columns: Mapping[str, Sequence[np.ndarray]], *, max_columns: int = 10) -> np.ndarray:
@@ -110,15 +98,10 @@ def _veil(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
     veiled = picture.astype(np.float32)
     for value in np.unique(mask[mask != BACKGROUND]):
         here = mask == value
-        color = GREY if value == IGNORED else _color(value - 1)
+        color = GREY if value == IGNORED else class_color(int(value) - 1)
         share = np.where(edge & (value != IGNORED), CONTOUR, VEIL)[here, np.newaxis]
         veiled[here] = (1 - share) * veiled[here] + share * np.float32(color)
     return np.round(veiled).astype(np.uint8)
-
-
-def _color(number: int) -> Color:
-    red, green, blue = colorsys.hsv_to_rgb(GOLDEN * int(number) % 1, 0.9, 1.0)
-    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _check_columns(columns: Mapping[str, Sequence[np.ndarray]], max_columns: int) -> None:

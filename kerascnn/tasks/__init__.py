@@ -1,7 +1,8 @@
 """Which question a network answers, and the way back from a stored run to its task."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -37,20 +38,24 @@ TASKS: dict[str, type[Task]] = {
 }
 
 
-def load_task(path: str | Path, name: str, classes: Sequence[str]) -> Task:
+def load_task(
+    path: str | Path, name: str, classes: Sequence[str], *, loss_options: Mapping[str, Any] | None = None
+) -> Task:
     """Load a stored model as the task that it was trained for.
 
     Args:
         path: a `.keras` file, as a run folder holds one.
         name: a name of `TASKS`, as the run's card gives it.
         classes: name of each class, as the run's card gives them.
+        loss_options: of the loss that it was trained with, as the run's card gives them.
 
     Returns:
         The task. Keras' safe mode is on: the file cannot bring code of its own.
 
     Raises:
-        ValueError: for an unknown task, or a file that is not a Keras model.
+        ValueError: for an unknown task, a file that is not a Keras model, or options that the loss does not have.
     """
     if name not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}. Received: {name!r}.")
-    return TASKS[name](keras.saving.load_model(path, compile=False, safe_mode=True), tuple(classes))
+    model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    return TASKS[name](model, tuple(classes), loss_options=loss_options or {})

@@ -21,7 +21,6 @@ class ClassificationTask(Task):
 
     Attributes:
         auxiliary: the same network with the outputs of its auxiliary classifiers; None where it has none.
-        label_smoothing: share of each label that the loss spreads over all classes.
     """
 
     name: ClassVar[str] = "classification"
@@ -29,13 +28,12 @@ class ClassificationTask(Task):
     score_name: ClassVar[str] = "accuracy"
     monitor: ClassVar[str] = "accuracy"
     auxiliary: keras.Model | None = None
-    label_smoothing: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
         super().__post_init__()
         check_names("classes", self.classes, at_least=2)
-        _ = self.loss  # it refuses a share of smoothing that is out of range, now and not when training begins
+        _ = self.loss  # it refuses options that it does not have, now and not when training begins
         if self.model.output_shape != (None, len(self.classes)):
             raise ValueError(
                 f"The network must give one logit for each of the {len(self.classes)} classes. "
@@ -51,9 +49,9 @@ class ClassificationTask(Task):
     def loss(self) -> keras.losses.Loss:
         """Cross-entropy of logits (B, classes), or those of auxiliary classifiers too, with integer labels (B,)."""
         if self.auxiliary is not None:
-            return AuxiliaryCrossEntropy(label_smoothing=self.label_smoothing)
-        if self.label_smoothing:
-            return SmoothedCrossEntropy(self.label_smoothing)
+            return AuxiliaryCrossEntropy(**self.loss_options)
+        if self.loss_options:
+            return SmoothedCrossEntropy(**self.loss_options)
         return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
     @property
@@ -85,13 +83,13 @@ class ClassificationTask(Task):
         wrong = np.flatnonzero(outputs["probabilities"].argmax(-1) != targets)
         return wrong[np.argsort(-outputs["probabilities"].max(-1)[wrong], kind="stable")]
 
-    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Compute the accuracy of probabilities (N, classes) against labels (N,)."""
-        return float(np.mean(outputs["probabilities"].argmax(-1) == targets))
-
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise probabilities (N, classes) against labels (N,); see `summarise_classification`."""
         return summarise_classification(targets, outputs["probabilities"], self.classes)
+
+    def score_of(self, summary: Mapping[str, Any]) -> float:
+        """Give the accuracy."""
+        return summary["accuracy"]
 
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
         """Give the share of pictures with the same most probable class."""
@@ -145,4 +143,5 @@ def classification(
     auxiliary = None
     if options.pop("auxiliary", False):  # the two models share their layers
         auxiliary, model = model, keras.Model(model.input, model.get_layer("predictions").output, name=model.name)
-    return ClassificationTask(model, names, report, architecture, options, auxiliary, label_smoothing)
+    loss_options = {"label_smoothing": label_smoothing} if label_smoothing else {}
+    return ClassificationTask(model, names, report, architecture, options, loss_options, auxiliary)

@@ -1,16 +1,15 @@
 """Detection: which objects are in the picture, and where? What all detectors have in common."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from kerascnn.metrics.coco import coco_metrics
 from kerascnn.metrics.detection import DEFAULT_SCORE_THRESHOLD, best_score_threshold, summarise_detections
 from kerascnn.metrics.matching import MISSING, match_objects, pairwise_iou
 from kerascnn.results import Detections
+from kerascnn.tasks.detector_outputs import detector_differences
 from kerascnn.tasks.task import Task, check_names
 
 SAME_BOX = 0.5
@@ -42,11 +41,6 @@ class DetectionTask(Task):
     def output_labels(self) -> Mapping[str, str]:
         """The values of `category` are numbers of classes."""
         return {"category": "value"}
-
-    @property
-    @abstractmethod
-    def max_detections(self) -> int:
-        """The most boxes that the serving model gives of a picture."""
 
     def targets(self, sample: Mapping[str, Any]) -> Any:
         """Take the rows of all objects."""
@@ -95,14 +89,14 @@ class DetectionTask(Task):
             results.append(Detections(self.classes, boxes, np.ones(len(rows), np.float32), rows[:, 4].astype(np.int32)))
         return results
 
-    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Compute COCO's AP50; 0 where there is no object."""
-        return coco_metrics(targets, [found.rows for found in self.decode(outputs)], self.classes)["ap50"] or 0.0
-
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise the outputs against rows (N, M, 5); see `summarise_detections`."""
         detections = [found.rows for found in self.decode(outputs)]
         return summarise_detections(targets, detections, self.classes, score_threshold=self.score_threshold)
+
+    def score_of(self, summary: Mapping[str, Any]) -> float:
+        """Take COCO's AP50; 0 where there is no object."""
+        return summary["ap50"] or 0.0
 
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find the pictures with objects that were missed, or detections that are wrong; those with most first."""
@@ -110,6 +104,10 @@ class DetectionTask(Task):
         wrong = np.array([_count_wrong(found, truth) for found, truth in pairs])
         order = np.argsort(-wrong, kind="stable")
         return order[wrong[order] > 0]
+
+    def differences(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute how far two models' answers to the same objects are apart, see `detector_differences`."""
+        return detector_differences(outputs, others)
 
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
         """Give the share of answers, of both models, that the other found too: the same class, an IoU of 0.5."""

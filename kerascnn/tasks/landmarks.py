@@ -27,18 +27,13 @@ SAME_PLACES = 0.02  # the normalised mean error up to which two models give the 
 
 @dataclass(frozen=True)
 class LandmarksTask(Task):
-    """A network that finds landmarks; `landmarks` makes one. Its `classes` are their names.
-
-    Attributes:
-        loss_options: what `LandmarkLoss` is given beside the size of the pictures.
-    """
+    """A network that finds landmarks; `landmarks` makes one. Its `classes` are their names."""
 
     name: ClassVar[str] = "landmarks"
     annotation: ClassVar[str] = "landmarks"
     score_name: ClassVar[str] = "1 - NME"
     monitor: ClassVar[str] = "nme"
     monitor_mode: ClassVar[Literal["max", "min"]] = "min"
-    loss_options: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
@@ -66,7 +61,7 @@ class LandmarksTask(Task):
     @property
     def loss(self) -> keras.losses.Loss:
         """See `LandmarkLoss`."""
-        return LandmarkLoss(self.image_size, **(self.loss_options or {}))
+        return LandmarkLoss(self.image_size, **self.loss_options)
 
     @property
     def output_labels(self) -> Mapping[str, str]:
@@ -101,11 +96,6 @@ class LandmarksTask(Task):
             for places, seen, size in zip(points, visibility, every_size, strict=True)
         ]
 
-    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Compute 1 less the normalised mean error, at least 0."""
-        error = self.evaluate(outputs, targets)["nme"]
-        return 0.0 if error is None else max(0.0, 1 - error)
-
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise the outputs against rows (N, K, 3); see `summarise_landmarks`."""
         return summarise_landmarks(
@@ -115,6 +105,10 @@ class LandmarksTask(Task):
             visibility=outputs["visibility"],
             normalization=self.normalization,
         )
+
+    def score_of(self, summary: Mapping[str, Any]) -> float:
+        """Give 1 less the normalised mean error, at least 0; 0 where nothing was measured."""
+        return 0.0 if summary["nme"] is None else max(0.0, 1 - summary["nme"])
 
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find the pictures that have failed, with a normalised mean error over a tenth, the largest first."""
@@ -182,7 +176,7 @@ def landmarks(
     model = landmarker(architecture, (*image_size, 3), len(names), **options)
     own_head = weights is not None and not is_of_other_classes(weights, tuple(names))
     report = None if weights is None else load_weights(model, weights, head=own_head)
-    return LandmarksTask(model, tuple(names), report, architecture, options, loss_options)
+    return LandmarksTask(model, tuple(names), report, architecture, options, loss_options or {})
 
 
 def _extent(size: tuple[int, int]) -> np.ndarray:

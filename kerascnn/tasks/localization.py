@@ -11,14 +11,19 @@ from keras import layers, ops
 
 from kerascnn.architectures import load_weights, localizer
 from kerascnn.losses import LocalizationLoss
-from kerascnn.metrics.localization import BoxIoU, ObjectClassAccuracy, PresenceAccuracy, summarise_localization
+from kerascnn.metrics.localization import (
+    IOU_THRESHOLD,
+    PRESENCE_THRESHOLD,
+    BoxIoU,
+    ObjectClassAccuracy,
+    PresenceAccuracy,
+    summarise_localization,
+)
 from kerascnn.ops import corners_from_shares, first_object, iou
 from kerascnn.results import Detections
 from kerascnn.tasks.task import Task, check_names, is_of_other_classes
 
 NONE = -1  # the class where there is no object
-PRESENT = 0.5  # the probability from which on there is an object
-RIGHT_BOX = 0.5  # the IoU from which on a box is right
 SAME_BOX = 0.9  # the IoU from which on two models give the same box
 
 
@@ -27,16 +32,12 @@ class LocalizationTask(Task):
     """A network that finds the one object of a picture, with the names of the classes; `localization` makes one.
 
     Of several objects in a picture, the largest is the one to find.
-
-    Attributes:
-        loss_options: what `LocalizationLoss` is given beside the size of the pictures.
     """
 
     name: ClassVar[str] = "localization"
     annotation: ClassVar[str] = "boxes"
     score_name: ClassVar[str] = "mean IoU"
     monitor: ClassVar[str] = "box_iou"
-    loss_options: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
@@ -52,7 +53,7 @@ class LocalizationTask(Task):
     @property
     def loss(self) -> keras.losses.Loss:
         """See `LocalizationLoss`."""
-        return LocalizationLoss(self.image_size, **(self.loss_options or {}))
+        return LocalizationLoss(self.image_size, **self.loss_options)
 
     @property
     def output_labels(self) -> Mapping[str, str]:
@@ -72,7 +73,7 @@ class LocalizationTask(Task):
     ) -> list[Detections]:
         """Turn the outputs into one `Detections` a picture, of one box or none; the score is that of p_c."""
         boxes, presence = np.clip(outputs["box"], 0, 1), outputs["presence"].reshape(-1)
-        class_ids = np.where(presence >= PRESENT, outputs["probabilities"].argmax(-1), NONE)
+        class_ids = np.where(presence >= PRESENCE_THRESHOLD, outputs["probabilities"].argmax(-1), NONE)
         return self._results(boxes, presence, class_ids, sizes)
 
     def truths(self, targets: np.ndarray, sizes: Sequence[tuple[int, int]] | None = None) -> list[Detections]:
@@ -91,10 +92,6 @@ class LocalizationTask(Task):
             results.append(Detections(self.classes, pixels, scores[found], class_ids[found].astype(np.int32)))
         return results
 
-    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Compute the mean IoU over the pictures with an object; 0 where there is none."""
-        return self.evaluate(outputs, targets)["mean_iou"] or 0.0
-
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise the outputs against rows (N, M, 5); see `summarise_localization`."""
         boxes = np.clip(outputs["box"], 0, 1) * _extent(self.image_size)
@@ -103,11 +100,15 @@ class LocalizationTask(Task):
             presence, boxes, outputs["probabilities"], ops.convert_to_numpy(first_object(targets)), self.classes
         )
 
+    def score_of(self, summary: Mapping[str, Any]) -> float:
+        """Give the mean IoU over the pictures with an object; 0 where there is none."""
+        return summary["mean_iou"] or 0.0
+
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find wrong answers on presence, wrong classes and boxes of an IoU below 0.5, the lowest IoU first."""
         answers, truths = self.decode(outputs), self.truths(targets)
         quality = np.array([_likeness(answer, truth) for answer, truth in zip(answers, truths, strict=True)])
-        wrong = np.flatnonzero(quality < RIGHT_BOX)
+        wrong = np.flatnonzero(quality < IOU_THRESHOLD)
         return wrong[np.argsort(quality[wrong], kind="stable")]
 
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
@@ -163,7 +164,7 @@ def localization(
     model = localizer(architecture, (*image_size, 3), len(classes), **options)
     own_head = weights is not None and not is_of_other_classes(weights, tuple(classes))
     report = None if weights is None else load_weights(model, weights, head=own_head)
-    return LocalizationTask(model, tuple(classes), report, architecture, options, loss_options)
+    return LocalizationTask(model, tuple(classes), report, architecture, options, loss_options or {})
 
 
 def _extent(size: tuple[int, int]) -> np.ndarray:

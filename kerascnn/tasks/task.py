@@ -23,6 +23,7 @@ class Task(ABC):
         weights_report: what became of each layer when weights were loaded; None for a random initialisation.
         architecture: what `kerascnn.architectures.build` calls the network; by default the model's own name.
         options: what its builder was given beside sizes, weights and auxiliary classifiers.
+        loss_options: what the loss is given beside what follows from the network.
         name: what cards call this kind of task, and `kerascnn.tasks.load_task` finds it by.
         annotation: what it learns from: a key of the sample, see `kerascnn.data.sample`.
         score_name: what reports call its `score`.
@@ -40,6 +41,7 @@ class Task(ABC):
     weights_report: WeightsReport | None = None
     architecture: str = ""
     options: Mapping[str, Any] = field(default_factory=dict)
+    loss_options: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Name the architecture."""
@@ -64,17 +66,30 @@ class Task(ABC):
     def output_labels(self) -> Mapping[str, str]:
         """Which outputs of the serving model the class names label: `axis` or `value`, see `add_metadata`."""
 
-    @abstractmethod
-    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Rate the serving model's outputs, in 0..1, the higher the better: accuracy, for classification."""
+    @property
+    def float_after(self) -> Sequence[str]:
+        """Layers of the serving model after which an int8 file computes in float32: none, all is in 8 bits."""
+        return ()
 
     @abstractmethod
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise the serving model's outputs for the card: `examples`, and what its part of the report shows."""
 
     @abstractmethod
+    def score_of(self, summary: Mapping[str, Any]) -> float:
+        """Rate what `evaluate` gave, in 0..1, the higher the better: accuracy, for classification."""
+
+    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
+        """Rate the serving model's outputs; see `score_of`."""
+        return self.score_of(self.evaluate(outputs, targets))
+
+    @abstractmethod
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
         """Give the share of pictures, in 0..1, on which two models' outputs give the same answer."""
+
+    def differences(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute how far two models' outputs are apart, by name: absolute differences, of any shape."""
+        return {name: np.abs(outputs[name] - others[name]) for name in others}
 
     @abstractmethod
     def targets(self, sample: Mapping[str, Any]) -> Any:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from kerascnn.data.box_checks import clip_box, find_fault, turn_box
+from kerascnn.data.box_checks import Findings, check_boxes, clip_box, find_fault, turn_box
 from kerascnn.data.sample import check_sample
 
 SIZE = (10, 20)  # height, width
@@ -82,3 +82,9 @@ def test_a_box_turns_as_pillow_turns_the_picture(orientation):
     expected = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     assert upright.shape == (11, 7)
     assert turn_box((4, 1, 9, 3), orientation, upright.shape) == expected
+
+
+def test_no_boxes_are_no_findings():
+    findings = Findings()
+    assert check_boxes([], SIZE, findings) == []
+    assert findings.as_tuples() == {"set_aside": (), "clipped": ()}

@@ -10,6 +10,7 @@ import tensorflow as tf
 from kerascnn.data import cache as cache_module
 from kerascnn.data import folder, pipeline
 from kerascnn.data.sources import Split
+from kerascnn.data.sources.crops import crop_to_boxes
 
 TASK = SimpleNamespace(image_size=(9, 7), targets=lambda sample: sample["label"])
 AUGMENTED = {"augment": "standard", "seed": 0}
@@ -114,6 +115,26 @@ def test_large_pictures_are_kept_smaller_and_in_proportion(tmp_path, encode):
 def test_what_lies_in_memory_already_stays_there():
     split = Split(["0"], {}, ["0"], lambda index: {"image": tf.zeros((2, 2, 3))})
     assert cache_module.cached(split, TASK.image_size, "memory", augmented=True) is split
+
+
+@pytest.mark.parametrize("options", [{}, {"augment": "light", "seed": 0}])
+def test_crops_are_kept_each_apart(photos, cache, tmp_path, options):
+    task = SimpleNamespace(image_size=(9, 7), targets=lambda sample: sample["landmarks"])
+    annotations = {
+        "boxes": [np.float32([[2, 3, 12, 9]])] * len(photos),
+        "landmarks": np.tile(np.float32([[4, 5], [7, 6]]), (len(photos), 1, 1)),
+        "visibility": np.ones((len(photos), 2), np.int32),
+    }
+    crops = [crop_to_boxes(dataclasses.replace(photos, annotations=annotations), (20, 26), each) for each in (0, 0.3)]
+    expected = [list(pipeline(crop, task, **options).as_numpy_iterator()) for crop in crops]
+    assert not np.array_equal(expected[0][0][0], expected[1][0][0])
+    batches = [pipeline(crop, task, cache=cache, **options) for crop in crops]
+    for path in (tmp_path / "photos").rglob("*.jpg"):
+        path.unlink()
+    for wanted, found in zip(expected, batches, strict=True):
+        for (images, targets), (kept, kept_targets) in zip(wanted, found.as_numpy_iterator(), strict=True):
+            np.testing.assert_array_equal(images, kept)
+            np.testing.assert_allclose(targets, kept_targets, rtol=1e-5)
 
 
 def test_a_file_is_no_folder(photos, tmp_path):

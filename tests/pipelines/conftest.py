@@ -1,16 +1,26 @@
 """The scripts are run as users run them: in their own process, in their own folder."""
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 PIPELINES = Path(__file__).parents[2] / "pipelines"
 
 Run = Callable[..., subprocess.CompletedProcess]
+
+
+def encode(size: tuple[int, int], seed: int) -> bytes:
+    """Give a PNG of noise, (height, width), as the writers of data sets take it."""
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)).save(file, "PNG")
+    return file.getvalue()
 
 
 @pytest.fixture(scope="session")

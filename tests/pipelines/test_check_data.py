@@ -1,14 +1,11 @@
 """check_data.py: a table, what was set aside by its reason, and the exit status."""
 
 import importlib
-import io
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from tests.data.sources.writers import voc_xml, write_text, write_voc
-from tests.pipelines.conftest import PIPELINES
+from tests.pipelines.conftest import PIPELINES, encode
 
 
 @pytest.fixture
@@ -17,12 +14,6 @@ def check_data(monkeypatch):
     monkeypatch.syspath_prepend(PIPELINES)
     monkeypatch.setenv("COLUMNS", "200")
     return importlib.import_module("check_data")
-
-
-def encode(size, seed):
-    file = io.BytesIO()
-    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (*size, 3), np.uint8)).save(file, "PNG")
-    return file.getvalue()
 
 
 def read_table(text):
@@ -57,6 +48,16 @@ def test_what_is_wrong_is_listed_by_reason_the_most_frequent_first(check_data, t
     assert printed.index("box without area: 2") < printed.index("box turned over: 1")
     assert "Annotations/1.xml, box 3 (box turned over: 9, 1, 2, 8)" in printed
     assert "measured on too: 1" in printed and "JPEGImages/2.png and JPEGImages/5.png" in printed
+
+
+def test_clipped_boxes_are_listed_and_are_nothing_to_look_at(check_data, tmp_path, capsys):
+    write_voc(tmp_path, encode)
+    boxes = [("ant", 1, 1, 45, 5), ("bee", 1, 1, 5, 5)]
+    write_text(tmp_path / "Annotations" / "1.xml", voc_xml((20, 30), boxes))
+    assert check_data.main(check_data.Config(data=f"voc:{tmp_path}", annotation="boxes")) == 0
+    printed = capsys.readouterr().out
+    assert "set aside: 0" in printed and "clipped: 1" in printed
+    assert "Annotations/1.xml, box 1 (box cut at the border: " in printed
 
 
 def test_labels_of_boxes_are_refused(check_data):

@@ -5,10 +5,12 @@ import inspect
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
-from kerascnn.data import augment
-from tests.pipelines.conftest import PIPELINES
+from kerascnn.data import Source, Split, augment
+from tests.data.sources.writers import write_voc
+from tests.pipelines.conftest import PIPELINES, encode
 
 NO_AUGMENTATION = {"compose", "measure_colors", "mix", "preset", "swap_sides"}
 
@@ -70,12 +72,50 @@ def test_the_same_seed_gives_the_same_sheet_and_another_another(preview, tmp_pat
     assert not np.array_equal(first, other)
 
 
-def test_boxes_and_masks_are_drawn_unless_told_otherwise(preview, tmp_path, monkeypatch):
+@pytest.fixture
+def drawn(preview, monkeypatch):
+    """The pictures that were drawn, each with its annotation."""
     drawn = []
-    monkeypatch.setattr(preview, "draw_annotation", lambda image, **given: drawn.append(set(given)) or image)
-    config = preview.Config(smoke=True, augment="none", columns=1, output=tmp_path / "a.png")
-    preview.main(config)
-    assert drawn == [{"boxes", "class_ids", "mask"}] * 4
+    monkeypatch.setattr(preview, "draw_annotation", lambda image, **given: drawn.append((image, given)) or image)
+    return drawn
+
+
+def test_boxes_and_masks_of_scenes_are_drawn(preview, drawn, tmp_path):
+    preview.main(preview.Config(smoke=True, augment="none", columns=1, output=tmp_path / "a.png"))
+    assert [set(given) for _, given in drawn] == [{"boxes", "class_ids", "mask"}] * 4
+
+
+def test_boxes_of_files_are_drawn_on_the_augmented_pictures(preview, drawn, tmp_path):
+    write_voc(tmp_path / "voc", encode)
+    data, output = f"voc:{tmp_path / 'voc'}", tmp_path / "a.png"
+    settings = {"image_size": (20, 30), "columns": 6, "seconds": 0.01, "output": output}
+    preview.main(preview.Config(data=data, augment="mirror", pictures=(0,), **settings))
+    (picture, before), *others = drawn
+    assert set(before) == {"boxes", "class_ids"} and len(before["boxes"]) > 0
+    for image, given in others:
+        mirrored = np.array_equal(image, picture[:, ::-1])
+        assert mirrored or np.array_equal(image, picture)
+        x1, y1, x2, y2 = before["boxes"].T
+        expected = np.stack([30 - x2, y1, 30 - x1, y2] if mirrored else [x1, y1, x2, y2], axis=-1)
+        np.testing.assert_allclose(given["boxes"], expected, atol=1e-4)
+
+
+def test_landmarks_change_sides_in_a_mirrored_picture(preview, drawn, tmp_path, monkeypatch):
+    sample = {"landmarks": np.float32([[5, 5], [14, 6], [9, 12]]), "visibility": np.int32([1, 1, 0])}
+    image = np.arange(20 * 20 * 3, dtype=np.uint8).reshape(20, 20, 3)
+    annotations = {key: value[np.newaxis] for key, value in sample.items()}
+    split = Split(["0"], annotations, ["0"], lambda index: {"image": tf.constant(image)} | sample)
+    source = Source("faces", ("left_eye", "right_eye", "nose"), split, split)
+    monkeypatch.setattr(preview, "open_source", lambda *_, annotation, **__: source if annotation is None else None)
+    for steps in ("all", "mirror"):
+        drawn.clear()
+        settings = {"image_size": (20, 20), "columns": 8, "seconds": 0.01, "output": tmp_path / "a.png"}
+        preview.main(preview.Config(data="faces", augment=steps, **settings))
+        mirrored = [given for picture, given in drawn if np.array_equal(picture, image[:, ::-1])]
+        assert mirrored
+        for given in mirrored:
+            np.testing.assert_allclose(given["landmarks"], [[6, 6], [15, 5], [11, 12]], atol=1e-4)
+            assert given["visibility"].tolist() == [1, 1, 0]
 
 
 @pytest.fixture
@@ -91,10 +131,11 @@ def folder(tmp_path):
     return tmp_path / "sizes"
 
 
-def test_a_folder_of_pictures_of_several_sizes(preview, tmp_path, folder):
+def test_a_folder_of_pictures_of_several_sizes_has_nothing_to_draw(preview, drawn, tmp_path, folder):
     output = tmp_path / "folder.png"
     settings = {"augment": "strong", "image_size": (40, 60), "rows": 3, "columns": 2, "seconds": 0.05}
     assert preview.main(preview.Config(data=str(folder), output=output, **settings)) == 0
+    assert {len(given) for _, given in drawn} == {0}
     height, width = read(output).shape[:2]
     assert 3 * 60 < width < 4 * 60 and 3 * 40 < height < 4 * 40
 
@@ -104,6 +145,7 @@ def test_a_folder_of_pictures_of_several_sizes(preview, tmp_path, folder):
     [
         ({"data": "scenes/huge"}, "scenes comes as full, tiny"),
         ({"pictures": (5, 1000)}, r"numbers 0\.\.999"),
+        ({"data": "faces", "annotation": "boxes"}, "faces has landmarks"),
         ({"rows": 0}, "at least 1"),
         ({"seconds": 0}, "seconds above 0"),
         ({"colors": 300, "augment": "none", "columns": 1}, r"2\.\.256"),

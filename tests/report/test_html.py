@@ -72,6 +72,7 @@ def _card():
                 "validation": {"examples": 153, "per_class": {"ants": 70, "bees": 83}},
             },
             "set_aside": [],
+            "clipped": [],
         },
         "weights_report": {"loaded": ["Conv1"], "skipped": ["dense"], "mismatched": []},
         "stages": [
@@ -256,6 +257,15 @@ def test_what_was_set_aside_is_counted_by_reason_most_frequent_first(tmp_path):
     text = _visible(_write(tmp_path, card))
     assert "301 items were not used" in text
     assert text.index("truncated: 300") < text.index("299.jpg truncated: 299 bytes") < text.index("not a picture: 1")
+
+
+def test_clipped_boxes_are_counted_apart_from_what_was_not_used(tmp_path):
+    card = _card()
+    assert "Clipped" not in _visible(_write(tmp_path, card))
+    card["data"]["clipped"] = [{"path": "a.xml, box 1", "reason": "box cut at the border: 1, 1, 9, 9 in 5 x 5"}]
+    text = _visible(_write(tmp_path, card))
+    assert "None: everything was usable" in text and "1 box was used without what lies outside" in text
+    assert "a.xml, box 1 box cut at the border: 1, 1, 9, 9 in 5 x 5" in text
 
 
 def test_interrupted_run_without_history_or_weights(tmp_path):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from kerascnn.report.draw_annotations import draw_boxes, draw_points
 from kerascnn.report.sheet import GAP, contact_sheet, draw_annotation
 
 PICTURE = np.full((30, 40, 3), 100, np.uint8)
@@ -57,6 +58,13 @@ def test_landmarks_that_are_not_visible_are_not_drawn():
     )
     assert both[10, 10] and both[20, 30]
     assert one[10, 10] and not one[15:, 25:].any()
+
+
+def test_boxes_and_landmarks_are_drawn_as_everywhere_over_the_mask():
+    mask, boxes, points = np.ones((30, 40), np.int32), np.float32([[5, 3, 20, 12]]), np.float32([[30, 20]])
+    drawn = draw_annotation(PICTURE, boxes=boxes, class_ids=np.int32([2]), mask=mask, landmarks=points)
+    veiled = draw_annotation(PICTURE, mask=mask)
+    np.testing.assert_array_equal(drawn, draw_points(draw_boxes(veiled, boxes, class_ids=[2]), points))
 
 
 def test_nothing_to_draw_gives_a_copy():

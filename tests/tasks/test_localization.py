@@ -109,6 +109,8 @@ def test_a_stored_network_is_the_task_again(task, tmp_path):
     images = np.zeros((1, *SIZE, 3), "float32")
     for name, values in task.serving_model()(images).items():
         np.testing.assert_array_equal(again.serving_model()(images)[name], values)
+    with pytest.raises(ValueError, match="l3"):
+        load_task(tmp_path / "model.keras", "localization", CLASSES, loss_options={"form": "l3"})
     with pytest.raises(ValueError, match="p_c, a box and 3 classes"):
         load_task(tmp_path / "model.keras", "localization", ("a", "b", "c"))
 

@@ -16,6 +16,7 @@ from kerascnn.data.augment.color import (
 from kerascnn.data.augment.from_keras_cv import grid_mask, rand_augment
 from kerascnn.data.augment.geometric import mirror, random_crop, rotate, scale, shear, translate, warp, zoom_out
 from kerascnn.data.augment.mixing import Mixing, cut_mix, mix, mix_up
+from kerascnn.data.augment.mosaic import Mosaic, mosaic
 from kerascnn.data.augment.pixels import blur, erase, noise
 from kerascnn.data.augment.presets import PRESETS, preset
 from kerascnn.data.augment.sampling import Fill
@@ -28,6 +29,7 @@ __all__ = [
     "ColorStatistics",
     "Fill",
     "Mixing",
+    "Mosaic",
     "Sample",
     "blur",
     "color_jitter",
@@ -40,6 +42,7 @@ __all__ = [
     "mirror",
     "mix",
     "mix_up",
+    "mosaic",
     "noise",
     "pca_color",
     "preset",

@@ -81,7 +81,7 @@ def sample_picture(
         return _sample(image, transforms, size, cv2.INTER_LINEAR, border, color)
 
     sampled = sample_large() if _warps(transforms) else _by_size(size, sample_small, sample_large)
-    return tf.ensure_shape(sampled, (*_static(size), 3))
+    return tf.ensure_shape(sampled, (*static_size(size), 3))
 
 
 def sample_mask(mask: tf.Tensor, transforms: Sequence[Transform], size: Sequence[int | tf.Tensor]) -> tf.Tensor:
@@ -104,7 +104,7 @@ def sample_mask(mask: tf.Tensor, transforms: Sequence[Transform], size: Sequence
         return _sample(classes, transforms, size, cv2.INTER_NEAREST, {"borderValue": float(IGNORED)})
 
     sampled = sample_large() if _warps(transforms) else _by_size(size, sample_small, sample_large)
-    return tf.ensure_shape(tf.cast(sampled, tf.int32), _static(size))
+    return tf.ensure_shape(tf.cast(sampled, tf.int32), static_size(size))
 
 
 def recolor(image: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
@@ -124,6 +124,11 @@ def recolor(image: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
 def size_of(image: tf.Tensor) -> list[int | tf.Tensor]:
     """Give height and width of a picture, as numbers where the graph knows them."""
     return [side or tf.shape(image)[axis] for axis, side in enumerate(image.shape[:2])]
+
+
+def static_size(size: Sequence[int | tf.Tensor]) -> tuple[int | None, ...]:
+    """Give height and width as far as the graph knows them."""
+    return tuple(tf.get_static_value(side) for side in size)
 
 
 def _recolor_small(image: tf.Tensor, color: tf.Tensor) -> tf.Tensor:
@@ -192,7 +197,7 @@ def _by_size(
     size: Sequence[int | tf.Tensor], small: Callable[[], tf.Tensor], large: Callable[[], tf.Tensor]
 ) -> tf.Tensor:
     """Take one of two ways, which may differ by a grey level: by the size alone, whether the graph knows it or not."""
-    static = _static(size)
+    static = static_size(size)
     if None in static:
         return tf.cond(tf.reduce_prod(tf.stack(size)) <= SMALL, small, large)
     return small() if math.prod(static) <= SMALL else large()
@@ -242,10 +247,6 @@ def _positions(side: int | tf.Tensor, extent: tf.Tensor) -> tf.Tensor:
     """Say where each pixel of a side is sampled in a picture of another extent: as the phone does it."""
     positions = tf.range(tf.cast(side, tf.float32)) * (extent / opaque(tf.cast(side, tf.float32))) + 0.5
     return tf.minimum(positions, extent)  # the last of an enlarged picture would lie beyond the spline, which fades
-
-
-def _static(size: Sequence[int | tf.Tensor]) -> tuple[int | None, ...]:
-    return tuple(tf.get_static_value(side) for side in size)
 
 
 def _warp_affine(

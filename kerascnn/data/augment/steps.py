@@ -22,6 +22,7 @@ from kerascnn.data.augment.sampling import (
     sample_mask,
     sample_picture,
     size_of,
+    static_size,
     stretch,
 )
 from kerascnn.data.augment.transform import Transform, merge, opaque
@@ -91,7 +92,7 @@ class Pixels(Step):
 
 def compose(
     *augmentations: Augmentation,
-    size: tuple[int, int] | None = None,
+    size: Sequence[int | tf.Tensor] | None = None,
     fill: Fill | None = None,
     min_visible: float = MIN_VISIBLE,
 ) -> Augmentation:
@@ -103,7 +104,8 @@ def compose(
 
     Args:
         *augmentations: in the order in which they are done.
-        size: (height, width) to stretch the result to; by default it has the size of what was given.
+        size: (height, width) to stretch the result to; by default it has the size of what was given. In a graph either
+            may be a tensor, (), int32.
         fill: what lies outside the picture: `reflect`, `edge`, or a colour (r, g, b) of 0..255. By default a picture
             with a label alone is reflected, and one with boxes, a mask or landmarks gets grey, because reflected things
             would have no annotation.
@@ -116,7 +118,7 @@ def compose(
     Raises:
         ValueError: for a size, a fill or a share out of range.
     """
-    if size is not None and not (len(size) == 2 and min(size) >= 1):
+    if size is not None and not (len(size) == 2 and all(isinstance(side, tf.Tensor) or side >= 1 for side in size)):
         raise ValueError(f"size must be (height, width), both at least 1. Received: size={size}.")
     check_fill(fill)
     if not 0 <= min_visible <= 1:
@@ -137,7 +139,8 @@ def compose(
                 sample |= {"image": tf.ensure_shape(sample["image"], (None, None, 3))}
             position += len(run)
         sample = decoded(sample)
-        return sample if size is None else _stretch(sample, size)
+        has_size = size is None or (runs and runs[-1][0])
+        return sample if has_size else _stretch(sample, size)
 
     def augment(sample: Sample, seed: tf.Tensor) -> Sample:
         seed = tf.cast(seed, tf.int64)
@@ -158,10 +161,10 @@ def decoded(sample: Sample) -> Sample:
     return sample | {"image": sample["image"].whole()} if isinstance(sample["image"], Encoded) else sample
 
 
-def _stretch(sample: Sample, size: tuple[int, int]) -> Sample:
+def _stretch(sample: Sample, size: Sequence[int | tf.Tensor]) -> Sample:
     """Stretch a sample that has another size; the picture keeps its type."""
-    image = sample["image"]
-    if tuple(image.shape[:2]) == tuple(size):
+    image, known = sample["image"], static_size(size)
+    if None not in known and tuple(image.shape[:2]) == known:
         return sample
     resized = resize_sample(sample, size)
     return resized | {"image": tf.cast(resized["image"], image.dtype)}
@@ -184,7 +187,7 @@ def _apply(
     sample: Sample,
     steps: Sequence[Step],
     seed: tf.Tensor,
-    size: tuple[int, int] | None,
+    size: Sequence[int | tf.Tensor] | None,
     fill: Fill | None,
     min_visible: float,
 ) -> Sample:
@@ -217,7 +220,7 @@ def _move(
     sample: Sample,
     transforms: list[Transform],
     color: tf.Tensor | None,
-    size: tuple[int, int] | None,
+    size: Sequence[int | tf.Tensor] | None,
     fill: Fill | None,
     min_visible: float,
     swap: tuple[int, ...] | None,

@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 BOXED = {"voc": voc, "coco": coco, "yolo": yolo, "csv": csv_boxes}
 
 
-def open_source(spec: str, *, seed: int = 0, annotation: str = "label") -> Source:
+def open_source(spec: str, *, seed: int = 0, annotation: str | None = "label") -> Source:
     """Open a data set by the words that the scripts' `--data` takes.
 
     Args:
@@ -43,7 +43,8 @@ def open_source(spec: str, *, seed: int = 0, annotation: str = "label") -> Sourc
             `faces/CONFIG`, the embedded data sets; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX
             files; and with boxes, `voc:FOLDER`, `coco:FOLDER`, `yolo:FOLDER` or `csv:FILE`.
         seed: decides which training pictures become the validation split of a data set that has none.
-        annotation: what the samples hold beside the picture, by its key: `label`, `boxes` or `landmarks`.
+        annotation: what the samples hold beside the picture, by its key: `label`, `boxes` or `landmarks`. None is what
+            the words say: boxes for the formats with boxes, landmarks for `faces`, else labels.
 
     Returns:
         The data set, named `spec`: `open_source(source.name, seed=seed)` opens it again.
@@ -64,24 +65,27 @@ def open_source(spec: str, *, seed: int = 0, annotation: str = "label") -> Sourc
     return source
 
 
-def _open(spec: str, seed: int, annotation: str) -> Source:
+def _open(spec: str, seed: int, annotation: str | None) -> Source:
     kind, _, rest = spec.partition(":")
+    embedded, _, config = spec.partition("/")
     if kind == "tfds" and rest:
-        return tfds_source(rest, annotation=annotation, seed=seed)
-    if spec.partition("/")[0] == "scenes":
-        return scenes_source(spec.partition("/")[2] or "full", annotation=annotation)
+        return tfds_source(rest, annotation=annotation or "label", seed=seed)
+    if embedded == "scenes":
+        return scenes_source(config or "full", annotation=annotation or "label")
     if kind in BOXED and rest:
-        if annotation != "boxes":
-            raise ValueError(f"{spec} has boxes. Received: annotation={annotation!r}.")
+        _check_annotation(spec, annotation, "boxes")
         return BOXED[kind](rest, seed=seed)
-    if spec.partition("/")[0] == "faces" and not Path(spec).is_dir():
-        if annotation != "landmarks":
-            raise ValueError(f"{spec} has landmarks. Received: annotation={annotation!r}.")
-        return faces_source(spec.partition("/")[2] or "full")
-    if annotation != "label":
-        raise ValueError(f"{spec} has labels. Received: annotation={annotation!r}.")
+    if embedded == "faces" and not Path(spec).is_dir():
+        _check_annotation(spec, annotation, "landmarks")
+        return faces_source(config or "full")
+    _check_annotation(spec, annotation, "label")
     if kind == "fashion_mnist" and rest:
         return idx(rest, FASHION_MNIST_CLASSES, seed=seed)
     if kind == "idx" and rest:
         return idx(rest, seed=seed)
     return folder(spec, seed=seed)
+
+
+def _check_annotation(spec: str, annotation: str | None, held: str) -> None:
+    if annotation not in (None, held):
+        raise ValueError(f"{spec} has {'labels' if held == 'label' else held}. Received: annotation={annotation!r}.")

@@ -1,8 +1,8 @@
 """From annotations as they are written, whatever the format, to a checked data set with boxes.
 
 The reader of a format gives an `Annotation` for each picture. Here the pictures are decoded once, boxes are brought to
-pixels of the upright picture, and what cannot be used is set aside and listed. No file is ever changed. A picture stays
-when one of its boxes is set aside; what is in that box is then background.
+pixels of the upright picture and clipped to it, and what cannot be used is set aside and listed. No file is ever
+changed. A picture stays when one of its boxes is set aside; what is in that box is then background.
 
 Boxes are taken to be drawn in the picture as viewers show it, turned as its EXIF orientation says. Only where the
 annotation declares the size of the picture as it is stored, rows as columns, were they drawn in that, and are turned.
@@ -12,35 +12,18 @@ import logging
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from kerascnn.data.box_checks import Corners, clip_box, find_fault, turn_box
+from kerascnn.data.box_checks import Box, Corners, Findings, check_boxes, turn_box
 from kerascnn.data.checks import Checked, SetAside, UnusableError, check_files
 from kerascnn.data.decode import SIDEWAYS
 from kerascnn.data.sources.files import relative_name, split_of_paths
 from kerascnn.data.sources.source import Source, Split, split_at_random
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Box:
-    """One thing in a picture, as it is written.
-
-    Attributes:
-        place: where it is written: `Annotations/1.xml, box 3`.
-        class_name: what it is.
-        corners: x1, y1, x2, y2, edges not centres.
-        fault: why it cannot be used, where the reader of the format knows already.
-    """
-
-    place: str
-    class_name: str
-    corners: Corners
-    fault: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,18 +78,16 @@ def make_source(
     Raises:
         ValueError: for a split without a usable picture, no usable box at all, or a class without a box to train on.
     """
-    left_out = list(set_aside)
-    kept = {split: _check_split(root, classes, each, left_out) for split, each in annotations.items()}
-    if left_out:
-        logger.warning(
-            "Set aside %d files and boxes, the first %s: %s.", len(left_out), left_out[0].path, left_out[0].reason
-        )
+    findings = Findings(list(set_aside))
+    kept = {split: _check_split(root, classes, each, findings) for split, each in annotations.items()}
+    findings.log()
+    left_out = len(findings.set_aside)
     for split, each in kept.items():
         if not each.paths:
-            raise ValueError(f"{root} has no usable picture in its {split} split. Set aside: {len(left_out)}.")
+            raise ValueError(f"{root} has no usable picture in its {split} split. Set aside: {left_out}.")
     found = {class_name for each in kept.values() for boxes in each.boxes for class_name, _ in boxes}
     if not found:
-        raise ValueError(f"{root} has no usable box in {', '.join(kept)}. Set aside: {len(left_out)}.")
+        raise ValueError(f"{root} has no usable box in {', '.join(kept)}. Set aside: {left_out}.")
     used = tuple(class_name for class_name in classes if class_name in found)
     if len(used) < len(classes):
         unused = [class_name for class_name in classes if class_name not in found]
@@ -117,7 +98,7 @@ def make_source(
         train, valid = split_at_random(len(splits["train"]), seed)
         splits |= {"train": splits["train"].select(train), "validation": splits["train"].select(valid)}
     _check_classes(root, used, splits)
-    return Source(name, used, splits["train"], splits["validation"], splits.get("test"), tuple(left_out))
+    return Source(name, used, splits["train"], splits["validation"], splits.get("test"), **findings.as_tuples())
 
 
 def parse_numbers(texts: Sequence[str | float | None]) -> tuple[tuple[float, ...], str]:
@@ -138,16 +119,14 @@ def parse_size(height: str | float | None, width: str | float | None) -> tuple[i
     return (int(sides[0]), int(sides[1])) if all(math.isfinite(side) and side > 0 for side in sides) else None
 
 
-def _check_split(
-    root: Path, classes: Sequence[str], annotations: Sequence[Annotation], set_aside: list[SetAside]
-) -> _Kept:
+def _check_split(root: Path, classes: Sequence[str], annotations: Sequence[Annotation], findings: Findings) -> _Kept:
     usable = []
     for annotation in annotations:
         fault = annotation.fault
         if not fault and not os.path.lexists(annotation.picture):
             fault = f"no such picture: {relative_name(annotation.picture, root)}"
         if fault:
-            set_aside.append(SetAside(annotation.place, fault))
+            findings.set_aside.append(SetAside(annotation.place, fault))
         else:
             usable.append(annotation)
 
@@ -157,12 +136,12 @@ def _check_split(
         picture = relative_name(annotation.picture, root)
         fault = str(found) if isinstance(found, UnusableError) else _fault_of_picture(annotation, found, first)
         if fault:
-            set_aside.append(SetAside(picture, fault))
+            findings.set_aside.append(SetAside(picture, fault))
             continue
         first[found.digest] = picture
         kept.paths.append(annotation.picture)
         kept.checked.append(found)
-        kept.boxes.append(_check_boxes(annotation, found, known, set_aside))
+        kept.boxes.append(_check_boxes(annotation, found, known, findings))
     return kept
 
 
@@ -184,33 +163,21 @@ def _is_sideways(annotation: Annotation, found: Checked) -> bool:
 
 
 def _check_boxes(
-    annotation: Annotation, found: Checked, classes: frozenset[str], set_aside: list[SetAside]
+    annotation: Annotation, found: Checked, classes: frozenset[str], findings: Findings
 ) -> list[tuple[str, Corners]]:
     """Give the class and the corners, in pixels of the upright picture, of each box that can be used."""
     height, width = found.size
     scale = (width, height, width, height) if annotation.relative else (1, 1, 1, 1)
-    kept: dict[tuple[str, Corners], str] = {}  # and where each is written
+    boxes = []
     for box in annotation.boxes:
         corners = tuple(edge * side for edge, side in zip(box.corners, scale, strict=True))
         if _is_sideways(annotation, found):
             corners = turn_box(corners, found.orientation, found.size)
-        with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and has its own reason
-            corners = tuple(np.asarray(corners, np.float32).tolist())
         fault = box.fault
         if not fault and box.class_name not in classes:
             fault = f"unknown class: {box.class_name or 'none'}"
-        fault = fault or find_fault(corners, found.size)
-        if not fault:
-            corners, cut = clip_box(corners, found.size)
-            if cut:
-                set_aside.append(SetAside(box.place, cut))
-            if (box.class_name, corners) in kept:
-                fault = f"box twice: the same as {kept[box.class_name, corners]}"
-        if fault:
-            set_aside.append(SetAside(box.place, fault))
-        else:
-            kept[box.class_name, corners] = box.place
-    return list(kept)
+        boxes.append(replace(box, corners=corners, fault=fault))
+    return [(boxes[index].class_name, corners) for index, corners in check_boxes(boxes, found.size, findings)]
 
 
 def _make_split(root: Path, classes: Sequence[str], kept: _Kept) -> Split:

@@ -13,9 +13,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kerascnn.data.box_checks import CROWD
+from kerascnn.data.box_checks import CROWD, Box
 from kerascnn.data.checks import SetAside
-from kerascnn.data.sources.boxed import Annotation, Box, make_source, parse_numbers, parse_size
+from kerascnn.data.sources.boxed import Annotation, make_source, parse_numbers, parse_size
 from kerascnn.data.sources.files import SPLIT_FOLDERS, find_split, list_pictures, relative_name
 from kerascnn.data.sources.source import Source
 

@@ -1,5 +1,6 @@
 """Pictures cut to a box in them, as landmarks of faces are found: a detector first, then the face by itself."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -30,11 +31,16 @@ def crop_to_boxes(split: Split, size: tuple[int, int], margin: float) -> Split:
     visibility = inside * np.stack(split.annotations["visibility"])
     annotations = {"landmarks": landmarks.astype(np.float32), "visibility": visibility.astype(np.int32)}
     tables = {key: tf.constant(values) for key, values in annotations.items()}
-    windows = tf.constant(np.concatenate([low, high], axis=1))
+    corners = np.concatenate([low, high], axis=1)
+    windows = tf.constant(corners)
+    parts = [
+        hashlib.sha256(f"{digest} {window}".encode()).hexdigest()
+        for digest, window in zip(split.digests, corners.tolist(), strict=True)
+    ]
 
     def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
         x1, y1, x2, y2 = tf.unstack(windows[index])
         image = split.read(index)["image"][y1:y2, x1:x2]
         return {"image": image} | {key: table[index] for key, table in tables.items()}
 
-    return replace(split, annotations=annotations, read=read, fetch=None)
+    return replace(split, annotations=annotations, digests=parts, read=read, fetch=None)

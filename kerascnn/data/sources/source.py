@@ -23,9 +23,10 @@ class Split:
         names: what each picture is called: its path in the data set, or its number.
         annotations: what each sample holds beside its picture, by the keys of `kerascnn.data.sample`: `label` (N,)
             int32, or `boxes`, N arrays (n, 4), and so on.
-        digests: SHA-256 of each picture as it is stored, in hexadecimal.
+        digests: SHA-256 of each picture as it is stored, and of what part of it is read, in hexadecimal.
         read: from an index, (), int64, to the sample; it runs in a `tf.data` graph.
-        fetch: the same, but the image is an `Encoded` picture; None where the pictures lie in memory.
+        fetch: the same, but the image is an `Encoded` picture; None where it is not read as a whole, or not encoded.
+        in_memory: whether the pictures lie in memory, so that nothing is decoded when they are read.
     """
 
     names: Sequence[str]
@@ -33,6 +34,7 @@ class Split:
     digests: Sequence[str]
     read: Callable[[tf.Tensor], dict[str, tf.Tensor]] = field(repr=False)
     fetch: Callable[[tf.Tensor], dict[str, tf.Tensor | Encoded]] | None = field(default=None, repr=False)
+    in_memory: bool = True
 
     @classmethod
     def of_files(
@@ -60,7 +62,7 @@ class Split:
         def fetch(index: tf.Tensor) -> dict[str, tf.Tensor | Encoded]:
             return {"image": Encoded(load(index), plain_table[index])} | look_up(index)
 
-        return cls(names, annotations, digests, read, fetch)
+        return cls(names, annotations, digests, read, fetch, in_memory=False)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -89,6 +91,7 @@ class Split:
             digests=[self.digests[index] for index in indices],
             read=lambda index: self.read(positions[index]),
             fetch=self.fetch and (lambda index: self.fetch(positions[index])),
+            in_memory=self.in_memory,
         )
 
     def count(self, num_classes: int) -> np.ndarray:
@@ -125,7 +128,8 @@ class Source:
         train: what the weights are fitted to.
         valid: what choices are made on.
         test: what is only read for the last table; None where the data set has none.
-        set_aside: files that were left out, with the reason.
+        set_aside: files and boxes that were left out, with the reason.
+        clipped: parts of boxes that were cut off, because they lie outside of their pictures; the boxes are used.
     """
 
     name: str
@@ -134,6 +138,7 @@ class Source:
     valid: Split
     test: Split | None = None
     set_aside: tuple[SetAside, ...] = ()
+    clipped: tuple[SetAside, ...] = ()
 
     @property
     def splits(self) -> dict[str, Split]:
@@ -164,7 +169,7 @@ class Source:
 
 
 def describe_source(source: Source) -> dict[str, Any]:
-    """Describe a data set for the card: its name, fingerprint, splits, class counts, what was set aside, duplicates."""
+    """Describe a data set for the card: its name, fingerprint, splits, class counts, and what its check found."""
     return {
         "source": source.name,
         "fingerprint": source.fingerprint,
@@ -176,6 +181,7 @@ def describe_source(source: Source) -> dict[str, Any]:
             for name, split in source.splits.items()
         },
         "set_aside": [asdict(each) for each in source.set_aside],
+        "clipped": [asdict(each) for each in source.clipped],
         "duplicates_across_splits": source.duplicates_across_splits(),
     }
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from kerascnn.data.box_checks import CROWD, find_fault
+from kerascnn.data.box_checks import CROWD, Box, Findings, check_boxes
 from kerascnn.data.checks import SetAside, UnusableError, check_picture
 from kerascnn.data.decode import open_picture
 from kerascnn.data.faces import LANDMARKS, Faces
@@ -97,11 +97,11 @@ def _read(builder: tfds.core.DatasetBuilder, name: str, annotation: str, seed: i
     if "train" not in builder.info.splits:
         raise ValueError(f"{name} must have a train split. It has {', '.join(builder.info.splits)}.")
 
-    splits, set_aside = {}, []
+    splits, findings = {}, Findings()
     for split in ("train", "validation", "test"):
         if split in builder.info.splits:
-            splits[split], left_out = _read_split(builder, split, features, keys, annotate)
-            set_aside += left_out
+            splits[split] = _read_split(builder, split, features, keys, annotate, findings)
+    findings.log()
     if annotation == "label":
         if "test" in splits and (splits["test"].labels < 0).any():
             del splits["test"]  # some data sets keep the labels of their test split to themselves
@@ -118,7 +118,7 @@ def _read(builder: tfds.core.DatasetBuilder, name: str, annotation: str, seed: i
         else:
             train, valid = split_at_random(len(whole), seed)
         splits |= {"train": whole.select(train), "validation": whole.select(valid)}
-    return Source(name, classes, splits["train"], splits["validation"], splits.get("test"), tuple(set_aside))
+    return Source(name, classes, splits["train"], splits["validation"], splits.get("test"), **findings.as_tuples())
 
 
 def _find_annotation(
@@ -175,36 +175,47 @@ def _boxes_of_objects(example: Example) -> dict[str, np.ndarray]:
 
 
 def _check_boxes(
-    place: str, example: Example, annotation: dict[str, np.ndarray], size: tuple[int, int]
-) -> tuple[dict[str, np.ndarray], list[SetAside]]:
-    """Leave out of an annotation the boxes that cannot be used, and say which; others stay as they are."""
+    place: str, example: Example, annotation: dict[str, np.ndarray], size: tuple[int, int], findings: Findings
+) -> dict[str, np.ndarray]:
+    """Leave out of an annotation the boxes that cannot be used, and clip the others to the picture."""
     if "boxes" not in annotation:
-        return annotation, []
-    boxes = annotation["boxes"].tolist()
-    crowds = np.asarray(example.get("objects", {}).get("is_crowd", np.zeros(len(boxes))), bool)
-    faults = [CROWD if crowd else find_fault(tuple(box), size) for box, crowd in zip(boxes, crowds, strict=True)]
-    usable = np.array([not fault for fault in faults], bool)
-    left_out = [SetAside(f"{place}, box {number}", fault) for number, fault in enumerate(faults, 1) if fault]
-    return annotation | {key: annotation[key][usable] for key in BOXES}, left_out
+        return annotation
+    class_ids = np.asarray(annotation["class_ids"])
+    crowds = np.broadcast_to(example.get("objects", {}).get("is_crowd", False), class_ids.shape)
+    boxes = [
+        Box(f"{place}, box {number}", str(class_id), tuple(corners), CROWD if crowd else "")
+        for number, (corners, class_id, crowd) in enumerate(
+            zip(annotation["boxes"].tolist(), class_ids, crowds, strict=True), 1
+        )
+    ]
+    kept = check_boxes(boxes, size, findings)
+    return annotation | {
+        "boxes": np.array([corners for _, corners in kept], np.float32).reshape(-1, 4),
+        "class_ids": class_ids[[index for index, _ in kept]],
+    }
 
 
 def _read_split(
-    builder: tfds.core.DatasetBuilder, split: str, features: tuple[str, ...], keys: tuple[str, ...], annotate: Annotate
-) -> tuple[Split, list[SetAside]]:
+    builder: tfds.core.DatasetBuilder,
+    split: str,
+    features: tuple[str, ...],
+    keys: tuple[str, ...],
+    annotate: Annotate,
+    findings: Findings,
+) -> Split:
     """Read the examples of a split, their pictures still encoded; features that are not asked for are not decoded."""
     decoders = tfds.decode.PartialDecoding(
         dict.fromkeys(("image", *features), True), decoders={"image": tfds.decode.SkipDecoding()}
     )
     dataset = builder.as_dataset(split=split, shuffle_files=False, decoders=decoders)
-    encoded, plain, annotations, digests, names, set_aside = [], [], [], [], [], []
+    encoded, plain, annotations, digests, names = [], [], [], [], []
     for number, example in enumerate(dataset.as_numpy_iterator()):
         try:
             checked = check_picture(example["image"])
         except UnusableError as error:
-            set_aside.append(SetAside(f"{split}/{number}", str(error)))
+            findings.set_aside.append(SetAside(f"{split}/{number}", str(error)))
             continue
-        annotation, left_out = _check_boxes(f"{split}/{number}", example, annotate(example), checked.size)
-        set_aside += left_out
+        annotation = _check_boxes(f"{split}/{number}", example, annotate(example), checked.size, findings)
         encoded.append(example["image"])
         plain.append(checked.plain)
         annotations.append(annotation)
@@ -212,4 +223,4 @@ def _read_split(
         names.append(f"{split}/{number}")
     data_table = tf.constant(encoded, tf.string)
     columns = collect_annotations(annotations, keys)
-    return Split.of_files(names, columns, digests, plain, lambda index: data_table[index]), set_aside
+    return Split.of_files(names, columns, digests, plain, lambda index: data_table[index])

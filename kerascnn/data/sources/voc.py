@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from kerascnn.data.box_checks import Corners
+from kerascnn.data.box_checks import Box, Corners
 from kerascnn.data.checks import SetAside
-from kerascnn.data.sources.boxed import Annotation, Box, make_source, parse_numbers, parse_size
+from kerascnn.data.sources.boxed import Annotation, make_source, parse_numbers, parse_size
 from kerascnn.data.sources.files import list_pictures, read_lines, relative_name
 from kerascnn.data.sources.source import Source
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import yaml
 
+from kerascnn.data.box_checks import Box
 from kerascnn.data.checks import SetAside
-from kerascnn.data.sources.boxed import Annotation, Box, make_source, parse_numbers
+from kerascnn.data.sources.boxed import Annotation, make_source, parse_numbers
 from kerascnn.data.sources.files import SPLIT_FOLDERS, find_split, list_files, read_lines, relative_name
 from kerascnn.data.sources.source import Source
 
@@ -34,8 +35,9 @@ def yolo(path: str | Path, *, seed: int = 0) -> Source:
     Args:
         path: a folder with `data.yaml`, which says where the pictures of each split are (folders, or files that list
             them); or with `classes.txt`, a name a line, and the pictures in `images/train/` and so on, in
-            `train/images/`, or all in `images/`. Labels lie in `labels` where the pictures lie in `images`, else beside
-            them. Without a validation split, a fifth of the training pictures is taken.
+            `train/images/`, or all in `images/`. Labels lie in `labels` where the pictures lie in `images`, a folder of
+            the data set and not one above it, else beside them. Without a validation split, a fifth of the training
+            pictures is taken.
         seed: decides which fifth.
 
     Returns:
@@ -130,16 +132,16 @@ def _find_splits(root: Path) -> dict[str, list[Path]]:
     return {split: _list_split(root, found[split].relative_to(root)) for split in SPLIT_FOLDERS if split in found}
 
 
-def _label_file(picture: Path) -> Path:
-    """Give the file with the boxes of a picture: the last `images` in its path is `labels` there."""
-    parts = list(picture.parts)
+def _label_file(picture: Path, root: Path) -> Path:
+    """Give the file with the boxes of a picture: the last `images` in its path from `root` is `labels` there."""
+    parts = list(Path(os.path.relpath(picture, root)).parts)
     if "images" in parts[:-1]:
         parts[len(parts) - 2 - parts[-2::-1].index("images")] = "labels"
-    return Path(*parts).with_suffix(".txt")
+    return Path(os.path.normpath(root.joinpath(*parts))).with_suffix(".txt")
 
 
 def _labels_without_picture(root: Path, pictures: list[Path]) -> list[SetAside]:
-    known = {_label_file(picture) for picture in pictures}
+    known = {_label_file(picture, root) for picture in pictures}
     files = {file for folder in {each.parent for each in known} for file in folder.glob("*.txt")}
     return [
         SetAside(relative_name(file, root), "label without a picture: no picture of a split has its name")
@@ -149,7 +151,7 @@ def _labels_without_picture(root: Path, pictures: list[Path]) -> list[SetAside]:
 
 
 def _read(picture: Path, root: Path, names: Mapping[int, str]) -> Annotation:
-    file = _label_file(picture)
+    file = _label_file(picture, root)
     place = relative_name(file, root)
     if not file.is_file():
         return Annotation(relative_name(picture, root), picture)

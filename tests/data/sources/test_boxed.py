@@ -11,10 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from kerascnn.data import coco, csv_boxes, open_source, voc, yolo
+from kerascnn.data import coco, csv_boxes, describe_source, open_source, voc, yolo
+from kerascnn.data.box_checks import Box
 from kerascnn.data.checks import SetAside
 from kerascnn.data.sample import check_sample
-from kerascnn.data.sources.boxed import Annotation, Box, make_source, parse_numbers, parse_size
+from kerascnn.data.sources.boxed import Annotation, make_source, parse_numbers, parse_size
 from tests.data.sources.writers import CLASSES, PICTURES, write_coco, write_csv, write_voc, write_yolo
 
 FORMATS = {
@@ -214,10 +215,19 @@ def test_each_box_that_cannot_be_used_is_set_aside_and_the_picture_stays(check):
     assert source.train.annotations["class_ids"][0].tolist() == [0, 1]
 
 
-def test_a_box_over_the_border_is_cut_and_listed_but_not_for_a_pixel(check):
+def test_a_box_over_the_border_is_clipped_and_listed_but_not_for_a_pixel(check, caplog):
     source = check(("ant", -1, 0, 5, 10.5), ("bee", 15, 2, 28, 8))
     assert source.train.annotations["boxes"][0].tolist() == [[0, 0, 5, 10], [15, 2, 20, 8]]
-    assert source.set_aside == (SetAside("a, 2", "box cut at the border: 15, 2, 28, 8 in 20 x 10"),)
+    assert source.set_aside == ()
+    assert source.clipped == (SetAside("a, 2", "box cut at the border: 15, 2, 28, 8 in 20 x 10"),)
+    assert describe_source(source)["clipped"] == [vars(source.clipped[0])]
+    assert "Clipped 1 boxes, the first a, 2" in caplog.text and "Set aside" not in caplog.text
+
+
+def test_a_box_that_is_another_one_once_it_is_clipped_is_set_aside_and_not_clipped(check):
+    source = check(("bee", 15, 2, 28, 8), ("bee", 15, 2, 40, 8))
+    assert [each.path for each in source.clipped] == ["a, 1"]
+    assert source.set_aside == (SetAside("a, 2", "box twice: the same as a, 1"),)
 
 
 def test_a_picture_of_another_size_than_its_annotation_declares_is_set_aside(check):

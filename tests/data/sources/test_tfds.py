@@ -249,6 +249,38 @@ def test_boxes_that_cannot_be_used_are_set_aside_with_their_place(toy):
     assert found == [(f"train/{number}, {box}", reason) for number in range(4) for box, reason in expected]
 
 
+class ToyPixels(Toy):
+    """Boxes in pixels of a picture of 20 x 10: two that are the same once they are clipped, one a little too long."""
+
+    SPLITS = {"train": [[(15, 2, 28, 8), (15, 2, 40, 8), (1, 1, 5, 10.5)]] * 4}  # noqa: RUF012
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "boxes": tfds.features.Tensor(shape=(None, 4), dtype=np.float32),
+            "class_ids": tfds.features.Tensor(shape=(None,), dtype=np.int32),
+            "label": self.LABEL,
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _generate_examples(self, pictures):
+        for number, boxes in enumerate(pictures):
+            boxed = {"boxes": np.float32(boxes), "class_ids": np.int32([1, 1, 0])}
+            yield number, {"image": np.full((10, 20, 3), number, np.uint8), "label": 0} | boxed
+
+
+def test_boxes_are_clipped_and_listed_with_their_place(toy):
+    source = toy(ToyPixels, annotation="boxes")
+    for split in source.splits.values():
+        for boxes, class_ids in zip(split.annotations["boxes"], split.annotations["class_ids"], strict=True):
+            np.testing.assert_array_equal(boxes, [[15, 2, 20, 8], [1, 1, 5, 10]])
+            np.testing.assert_array_equal(class_ids, [1, 0])
+    assert {each.path for each in source.clipped} == {f"train/{number}, box 1" for number in range(4)}
+    assert {each.reason for each in source.clipped} == {"box cut at the border: 15, 2, 28, 8 in 20 x 10"}
+    twice = {(f"train/{number}, box 2", f"box twice: the same as train/{number}, box 1") for number in range(4)}
+    assert {(each.path, each.reason) for each in source.set_aside} == twice
+
+
 def test_the_embedded_data_set_has_boxes_too(data_dir):
     source = scenes_source("one_tiny", annotation="boxes", data_dir=data_dir)
     assert source.classes == CLASSES

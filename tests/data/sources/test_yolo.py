@@ -1,5 +1,8 @@
 """YOLO: data.yaml and layouts without it, lines of every kind, labels without pictures."""
 
+import os
+from pathlib import Path
+
 import pytest
 
 from kerascnn.data import yolo
@@ -66,7 +69,6 @@ def test_an_empty_file_is_a_picture_without_a_thing(lines, text):
         ("0 0.5 0.5 0 1", "box without area"),
         ("0 0.5 0.5 -1 1", "box turned over"),
         ("0 100 50 20 20", "box outside of the picture"),  # pixels where shares were to be
-        ("0 0.9 0.5 0.4 1", "box cut at the border"),
         ("1 0.5 0.5 1 1\n", "box twice: the same as labels/train/1.txt, line 1"),
     ],
 )
@@ -75,6 +77,12 @@ def test_a_damaged_line_is_set_aside(lines, line, reason):
     (place,) = reasons(source)
     assert place == "labels/train/1.txt, line 2"
     assert reasons(source)[place].startswith(reason)
+
+
+def test_a_box_over_the_border_is_clipped(lines):
+    source = lines("0 0.9 0.5 0.4 1")
+    assert source.train.annotations["boxes"][0].ravel().tolist() == pytest.approx([14, 0, 20, 10], abs=1e-5)
+    assert [each.path for each in source.clipped] == ["labels/train/1.txt, line 1"] and source.set_aside == ()
 
 
 def test_a_label_file_that_is_no_text_is_set_aside(tmp_path, encode):
@@ -99,10 +107,23 @@ def test_a_label_without_a_picture_is_set_aside(tmp_path, encode):
         ("images/images/1.b.jpg", "images/labels/1.b.txt"),
         ("photos/images.jpg", "photos/images.txt"),
         ("train/images", "train/images.txt"),
+        ("../other/images/1.jpg", "../other/labels/1.txt"),
     ],
 )
-def test_the_last_folder_images_is_labels(picture, label, tmp_path):
-    assert _label_file(tmp_path / picture) == tmp_path / label
+@pytest.mark.parametrize("root", ["data", "images/data", "images"])
+def test_the_last_folder_images_of_the_data_set_is_labels(picture, label, root, tmp_path):
+    root = tmp_path / root
+    normal = Path(os.path.normpath(root / picture))
+    assert _label_file(normal, root) == Path(os.path.normpath(root / label))
+
+
+@pytest.mark.parametrize("root", [".", "images", "images/../images"])
+def test_a_data_set_below_a_folder_images_is_read_from_a_relative_path(tmp_path, encode, expected, root, monkeypatch):
+    write_layout(tmp_path / "images" / "images", encode, "{}/{}.png", "{}/{}.txt")
+    splits = "train: train\nval: val\ntest: test\n"
+    write_text(tmp_path / "images" / "images" / "data.yaml", f"{splits}names: [ant, bee]\n")
+    monkeypatch.chdir(tmp_path / "images" / ("images" if root == "." else ""))
+    assert yolo(root).fingerprint == expected
 
 
 # ---- layouts
