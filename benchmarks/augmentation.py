@@ -9,15 +9,13 @@ what is not installed is left out (`pip install -e '.[benchmarks]'` has all of t
 favour. Seven minutes; --quick takes one round.
 """
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import tyro
 from augmenters import CONTENDERS, MOSAICS
-from reporting import check_writable, report
+from reporting import check_writable, report, run_contender, take_turns
 
 SECONDS = 6.0
 
@@ -45,11 +43,7 @@ def main(config: Config) -> None:
 
 def compare(job: str, contenders: list[str], rounds: int) -> list[dict[str, str | float]]:
     """Measure contenders in turns; the first is kerascnn."""
-    speeds: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        for name in contenders:
-            if (speed := measure(name)) is not None:
-                speeds.setdefault(name, []).append(speed)
+    speeds = take_turns(contenders, lambda name, _: measure(name), rounds)
     own = float(np.median(speeds[contenders[0]]))
     return [
         {
@@ -66,14 +60,8 @@ def compare(job: str, contenders: list[str], rounds: int) -> list[dict[str, str 
 
 def measure(name: str) -> float | None:
     """Run one contender in a process of its own; None where it is not installed."""
-    command = [sys.executable, str(Path(__file__).with_name("augmenters.py")), name, str(SECONDS)]
-    outcome = subprocess.run(command, capture_output=True, text=True)
-    if outcome.returncode and (name.startswith("kerascnn") or "ModuleNotFoundError" not in outcome.stderr):
-        sys.exit(outcome.stderr)
-    if outcome.returncode:
-        print(f"{name} is left out: {outcome.stderr.strip().splitlines()[-1]}")
-        return None
-    return float(outcome.stdout.split()[-1])
+    said = run_contender(name, "augmenters.py", (name, SECONDS), optional=not name.startswith("kerascnn"))
+    return None if said is None else float(said)
 
 
 if __name__ == "__main__":

@@ -114,6 +114,7 @@ TABLES = {
     "localization": ("per_class", "class", ("mean_iou", "box_accuracy", "class_accuracy")),
     "landmarks": ("per_landmark", "landmark", ("error",)),
     "yolo": ("per_class", "class", ("ap50", "ap", "precision", "recall")),
+    "yolo_v1": ("per_class", "class", ("ap50", "ap", "precision", "recall")),
 }
 
 

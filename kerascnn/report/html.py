@@ -38,6 +38,7 @@ SECTIONS = {
     "landmarks": landmarks,
     "localization": localization,
     "yolo": detection,
+    "yolo_v1": detection,
 }
 
 

@@ -14,6 +14,7 @@ from kerascnn.tasks.localization import LocalizationTask, localization
 from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
 from kerascnn.tasks.task import Task
 from kerascnn.tasks.yolo import YoloTask, detection
+from kerascnn.tasks.yolo_v1 import YoloV1Task, detection_v1
 
 __all__ = [
     "TASKS",
@@ -24,8 +25,10 @@ __all__ = [
     "SlidingWindow",
     "Task",
     "YoloTask",
+    "YoloV1Task",
     "classification",
     "detection",
+    "detection_v1",
     "find_negatives",
     "landmarks",
     "load_task",
@@ -34,7 +37,7 @@ __all__ = [
 ]
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (ClassificationTask, LandmarksTask, LocalizationTask, YoloTask)
+    task.name: task for task in (ClassificationTask, LandmarksTask, LocalizationTask, YoloTask, YoloV1Task)
 }
 
 

@@ -31,7 +31,7 @@ class DetectorTask(Task):
     output_labels = MappingProxyType({"category": "value"})
     float_after = ("offsets", "objectness", "classes")
     differences = staticmethod(detector_differences)
-    loss = metrics = targets = evaluate = decode = truths = mistakes = None
+    loss = metrics = targets = evaluate = score_of = decode = truths = mistakes = None
 
     def score(self, outputs, targets):
         """Give the share of the objects (N, M, 5) that are found."""
