@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerascnn.ops import exact_pairwise_iou
+
 PADDING = -1
 MISSING = -1  # in place of an object's number: none was found
 
