@@ -86,11 +86,11 @@ def test_overlapping_predictions_are_suppressed_first():
     assert measure([[(*A, 0), (*B, 0)]], [found]) == 1
 
 
-def draw_pictures(seed, num_pictures=6):
-    """Draw objects, and detections of scores in bins of their own that no suppression would drop."""
+def draw_pictures(seed, num_pictures=6, *, own_bins=True):
+    """Draw objects, and detections that no suppression would drop, perhaps of scores in bins of their own."""
     truths, detections = make_pictures(seed, num_pictures)
     rng = np.random.default_rng(seed)
-    scores = (3 + rng.permutation(BINS - 3) + 0.5) / BINS
+    scores = (3 + rng.permutation(BINS - 3) + 0.5) / BINS if own_bins else rng.uniform(0.02, 0.98, 999)
     kept, start = [], 0
     for found in detections:
         found[:, 4] = scores[start : start + len(found)]
@@ -118,11 +118,13 @@ def test_average_precision_is_that_of_plain_loops(seed, threshold):
     assert measure(truths, detections, iou_thresholds=(threshold,)) == pytest.approx(np.mean(areas), rel=1e-5)
 
 
+@pytest.mark.parametrize("own_bins", [True, False])
 @pytest.mark.parametrize("seed", range(4))
-def test_average_precision_is_nearly_cocos(seed):
+def test_average_precision_is_nearly_cocos(seed, own_bins):
     # COCO looks at 101 recalls, and gives a detection another object where the nearest is taken.
-    truths, detections = draw_pictures(seed, num_pictures=8)
+    truths, detections = draw_pictures(seed, 8 if own_bins else 30, own_bins=own_bins)
     expected = coco_metrics(truths, detections, CLASSES)
+    assert expected["ap"] > 0.1
     assert measure(truths, detections) == pytest.approx(expected["ap"], abs=0.01)
     assert measure(truths, detections, iou_thresholds=(0.5,)) == pytest.approx(expected["ap50"], abs=0.01)
 
