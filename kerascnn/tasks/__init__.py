@@ -61,4 +61,18 @@ def load_task(
     if name not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}. Received: {name!r}.")
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    _reserve_names(model)
     return TASKS[name](model, tuple(classes), loss_options=loss_options or {})
+
+
+def _reserve_names(model: keras.Model) -> None:
+    """Keep Keras from giving new operations the names of a stored model's, which the serving model is built upon.
+
+    Operations without a name get their kind and the next number of this process: where a model came from another one,
+    they would be the same again, and Keras refuses two of a name.
+    """
+    for operation in model.operations:
+        prefix, _, number = operation.name.rpartition("_")
+        kind, taken = (prefix, int(number)) if prefix and number.isdecimal() else (operation.name, 0)
+        while keras.backend.get_uid(kind) <= taken:
+            pass
