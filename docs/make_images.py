@@ -1,6 +1,6 @@
 """Make the README's pictures again: `python docs/make_images.py`, after the runs that they show.
 
-These are `make demo`, and `train_localizer.py` and `train_landmarks.py` with their defaults. The report is photographed
+These are `make demo`, and `train_localizer.py`, `train_landmarks.py` and `train_yolo.py` with their defaults. The report is photographed
 by headless Chromium; what is not there is left as it is.
 """
 
@@ -39,6 +39,8 @@ class Config:
     """The run of train_localizer.py whose answers are drawn."""
     landmarks: Path = Path("saved_models/faces")
     """The run of train_landmarks.py whose answers are drawn."""
+    detector: Path = Path("saved_models/scenes")
+    """The run of train_yolo.py whose answers are drawn."""
     first: int = 20
     """Number of the first scene on the sheet."""
 
@@ -50,6 +52,8 @@ def main(config: Config) -> None:
     runs = [run for run in (config.localizer, config.landmarks) if (run / "card.json").exists()]
     if len(runs) == 2:
         save(make_sheet([picture for run in runs for picture in draw_answers(run, COLUMNS)]), IMAGES / "places.jpg")
+    if (config.detector / "card.json").exists():
+        save(make_sheet(draw_answers(config.detector, ROWS * COLUMNS)), IMAGES / "detections.jpg")
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser and (config.run / "report.html").exists():
         save(photograph(browser, config.run / "report.html"), IMAGES / "report.png")
@@ -81,7 +85,7 @@ def draw_answers(run: Path, count: int) -> list[np.ndarray]:
     split = open_data(card).test.select(np.arange(count))
     outputs = load_predictor(run, task, "int8")(pipeline(split, task)).outputs
     pictures = [enlarge(split.picture(index)) for index in range(count)]
-    answers = task.decode(outputs, [picture.shape[:2] for picture in pictures])
+    answers = task.answers(outputs, [picture.shape[:2] for picture in pictures])
     return [draw_answer(answer, picture) for answer, picture in zip(answers, pictures, strict=True)]
 
 
