@@ -1,7 +1,7 @@
 """Make the README's pictures again: `python docs/make_images.py`, after the runs that they show.
 
-These are `make demo`, and `train_localizer.py`, `train_landmarks.py` and `train_yolo.py` with their defaults. The report
-is photographed by headless Chromium; what is not there is left as it is.
+These are `make demo`, and `train_localizer.py`, `train_landmarks.py` and `train_yolo.py` with their defaults. The
+report is photographed by headless Chromium; what is not there is left as it is.
 """
 
 import io
