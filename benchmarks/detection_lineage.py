@@ -48,7 +48,7 @@ class Config:
     seeds: tuple[int, ...] = (0,)
     """One training of each for each."""
     runs: Path | None = None
-    """Where to keep the run folders."""
+    """Where to keep the run folders. One that is there already is measured, and not trained again."""
     json: Path | None = None
     """Where to write the rows."""
     quick: bool = False
@@ -73,6 +73,7 @@ def main(config: Config) -> None:
 
 def compare(name: str, data: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     """Train one detector with one seed, and measure it."""
+    is_there = (folder / f"{name}_{seed}" / "card.json").exists()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     detect = DETECTORS[name](data, seed, folder / f"{name}_{seed}", quick)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -86,8 +87,12 @@ def compare(name: str, data: str, seed: int, folder: Path, quick: bool) -> dict[
         "mean_ap50": metrics["ap50"],
         "coco_ap": metrics["ap"],
         "ms_a_picture": milliseconds,
-        "training_cpu_minutes": (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60,
+        "training_cpu_minutes": None if is_there else _minutes(after) - _minutes(before),
     }
+
+
+def _minutes(usage: resource.struct_rusage) -> float:
+    return (usage.ru_utime + usage.ru_stime) / 60
 
 
 def measure(detect: Detect, split: Split, classes: tuple[str, ...]) -> tuple[dict[str, Any], float]:
@@ -129,7 +134,9 @@ def train_yolo(data: str, seed: int, output: Path, quick: bool) -> Detect:
 
 
 def run_pipeline(script: str, data: str, seed: int, output: Path, *options: str) -> None:
-    """Train with a script, in a process of its own."""
+    """Train with a script, in a process of its own, unless the run is there."""
+    if (output / "card.json").exists():
+        return
     settings = ("--data", data, "--seed", str(seed), "--output", str(output), "--keep-over-budget", *options)
     subprocess.run([sys.executable, str(PIPELINES / script), *settings], check=True, stdout=sys.stderr)
 
