@@ -1,8 +1,8 @@
 """The contenders of augmentation.py, each run in a process of its own: `python benchmarks/augmenters.py NAME SECONDS`.
 
-Each augments 256 x 256 pictures to 224 x 224, all in uint8, with both cores: tf.data with two parallel calls, or two
-processes that keep their results to themselves, which is the best case for what knows no tf.data. Prints pictures a
-second.
+Each augments 256 x 256 pictures to 224 x 224, or puts four of 480 x 640 with 20 boxes each together into one of
+320 x 320, all in uint8, with both cores: tf.data with two parallel calls, or two processes that keep their results to
+themselves, which is the best case for what knows no tf.data. Prints pictures a second.
 """
 
 import multiprocessing
@@ -20,18 +20,27 @@ BEFORE, AFTER = 256, 224
 PICTURES, BATCH_SIZE = 64, 32
 WARM_UP = 8  # batches; two of them lie ready when the clock starts
 AREA, DEGREES, SHEAR, SHIFT = (0.25, 1.0), 15, 10, 20
+PHOTO, MOSAIC, BOXES = (480, 640), (320, 320), 20
 
 
 def main(name: str, seconds: float) -> None:
     """Measure one contender."""
-    print(CONTENDERS[name](seconds))
+    print((CONTENDERS | MOSAICS)[name](seconds))
 
 
-def make_pictures() -> np.ndarray:
-    """Give pictures of coloured squares: (64, 256, 256, 3) uint8."""
+def make_pictures(height: int = BEFORE, width: int = BEFORE) -> np.ndarray:
+    """Give pictures of coloured squares: (64, height, width, 3) uint8."""
     rng = np.random.default_rng(0)
-    coarse = rng.integers(0, 256, (PICTURES, BEFORE // 16, BEFORE // 16, 3), dtype=np.uint8)
+    coarse = rng.integers(0, 256, (PICTURES, height // 16, width // 16, 3), dtype=np.uint8)
     return coarse.repeat(16, axis=1).repeat(16, axis=2)
+
+
+def make_boxes() -> np.ndarray:
+    """Give boxes of 20 to 120 pixels a side: (64, 20, 4) float32, x1, y1, x2, y2."""
+    rng = np.random.default_rng(0)
+    sides = rng.uniform(20, 120, (PICTURES, BOXES, 2))
+    corners = rng.uniform(0, 1, sides.shape) * (PHOTO[::-1] - sides)
+    return np.concatenate([corners, corners + sides], axis=-1).astype(np.float32)
 
 
 def run_kerascnn(seconds: float) -> float:
@@ -109,6 +118,61 @@ def time_dataset(batches, seconds: float) -> float:
     return count / (time.perf_counter() - start)
 
 
+def run_kerascnn_mosaic(seconds: float) -> float:
+    """Mosaics of scaled pictures, each sampled once, in its part."""
+    import tensorflow as tf
+
+    from kerascnn.data import mosaic
+
+    pictures, boxes = tf.constant(make_pictures(*PHOTO)), tf.constant(make_boxes())
+    class_ids, put_together = tf.zeros(BOXES, tf.int32), mosaic()
+
+    def change(number: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        indices = tf.unstack((number + tf.range(4, dtype=tf.int64)) % PICTURES)
+        samples = [{"image": pictures[each], "boxes": boxes[each], "class_ids": class_ids} for each in indices]
+        whole = put_together(samples, tf.stack([number, number]), size=MOSAIC)
+        return whole["image"], whole["boxes"]
+
+    mosaics = tf.data.Dataset.range(10**9).map(change, CORES)
+    return time_dataset(mosaics.padded_batch(BATCH_SIZE).map(lambda images, _: images).prefetch(2), seconds)
+
+
+def run_keras_cv_mosaic(seconds: float) -> float:
+    """keras-cv's layer on batches of pictures that have the size of the mosaic already; it scales none of them."""
+    import keras_cv
+    import tensorflow as tf
+
+    pictures = tf.image.resize(make_pictures(*PHOTO), MOSAIC)
+    boxes = tf.constant(make_boxes() * np.tile(np.array(MOSAIC[::-1]) / PHOTO[::-1], 2), tf.float32)
+    layer = keras_cv.layers.Mosaic(bounding_box_format="xyxy")
+
+    def change(number: tf.Tensor) -> tf.Tensor:
+        indices = (tf.range(BATCH_SIZE) + tf.cast(number, tf.int32)) % PICTURES
+        objects = {"boxes": tf.gather(boxes, indices), "classes": tf.zeros((BATCH_SIZE, BOXES))}
+        batch = layer({"images": tf.gather(pictures, indices), "bounding_boxes": objects}, training=True)
+        return tf.cast(batch["images"], tf.uint8)
+
+    return time_dataset(tf.data.Dataset.range(10**9).map(change, CORES).prefetch(2), seconds)
+
+
+def make_albumentations_mosaic() -> Callable[[np.ndarray], object]:
+    """Albumentations, which takes the other three from a list that lies ready, and scales pictures only up."""
+    import albumentations
+    import cv2
+
+    cv2.setNumThreads(1)
+    boxes, labels = make_boxes(), np.zeros(BOXES, int)
+    others = [
+        {"image": picture, "bboxes": own, "labels": labels}
+        for picture, own in zip(make_pictures(*PHOTO), boxes, strict=True)
+    ]
+    chain = albumentations.Compose(
+        [albumentations.Mosaic(target_size=MOSAIC, cell_shape=MOSAIC, p=1)],
+        bbox_params=albumentations.BboxParams("pascal_voc", label_fields=["labels"], min_visibility=0.3),
+    )
+    return lambda picture: chain(image=picture, bboxes=boxes[0], labels=labels, mosaic_metadata=others)["image"]
+
+
 def make_albumentations(warp: str, with_pca: bool) -> Callable[[np.ndarray], object]:
     """Albumentations, which samples once for each geometric step."""
     import albumentations
@@ -147,15 +211,22 @@ def make_torchvision() -> Callable[[np.ndarray], object]:
     return lambda picture: chain(torch.from_numpy(picture).permute(2, 0, 1))
 
 
-def run_processes(make: Callable[..., Callable[[np.ndarray], object]], options: tuple, seconds: float) -> float:
+def run_processes(
+    make: Callable[..., Callable[[np.ndarray], object]],
+    options: tuple,
+    seconds: float,
+    size: tuple[int, int] = (BEFORE, BEFORE),
+) -> float:
     """Sum what a process on each core does."""
     with multiprocessing.get_context("spawn").Pool(CORES) as pool:
-        return sum(pool.starmap(work, [(make, options, seconds)] * CORES, chunksize=1))
+        return sum(pool.starmap(work, [(make, options, seconds, size)] * CORES, chunksize=1))
 
 
-def work(make: Callable[..., Callable[[np.ndarray], object]], options: tuple, seconds: float) -> float:
+def work(
+    make: Callable[..., Callable[[np.ndarray], object]], options: tuple, seconds: float, size: tuple[int, int]
+) -> float:
     """Augment for some seconds, and count."""
-    augment, pictures = make(*options), make_pictures()
+    augment, pictures = make(*options), make_pictures(*size)
     for picture in pictures[:16]:
         augment(picture)
     count, start = 0, time.perf_counter()
@@ -173,6 +244,11 @@ CONTENDERS: dict[str, Callable[[float], float]] = {
     "torchvision, without PCA and warping": lambda seconds: run_processes(make_torchvision, (), seconds),
     "keras, without PCA and warping": run_keras,
     "keras-cv, without PCA and warping": run_keras_cv,
+}
+MOSAICS: dict[str, Callable[[float], float]] = {
+    "kerascnn, mosaic": run_kerascnn_mosaic,
+    "albumentations, mosaic": lambda seconds: run_processes(make_albumentations_mosaic, (), seconds, PHOTO),
+    "keras-cv, mosaic": run_keras_cv_mosaic,
 }
 
 if __name__ == "__main__":

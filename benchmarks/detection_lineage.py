@@ -47,6 +47,8 @@ class Config:
     """Which of them."""
     seeds: tuple[int, ...] = (0,)
     """One training of each for each."""
+    runs: Path | None = None
+    """Where to keep the run folders."""
     json: Path | None = None
     """Where to write the rows."""
     quick: bool = False
@@ -63,16 +65,17 @@ def main(config: Config) -> None:
         sys.exit("Set KERASCNN_DATA to a folder that holds bccd.")
     check_writable(config.json)
     data = f"voc:{Path(root) / 'bccd'}"
-    rows = [compare(name, data, seed, config.quick) for name in config.detectors for seed in config.seeds]
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = config.runs or Path(temporary)
+        rows = [compare(name, data, seed, folder, config.quick) for name in config.detectors for seed in config.seeds]
     report("detectors of BCCD, test pictures", rows, config.json)
 
 
-def compare(name: str, data: str, seed: int, quick: bool) -> dict[str, Any]:
+def compare(name: str, data: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     """Train one detector with one seed, and measure it."""
-    with tempfile.TemporaryDirectory() as folder:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        detect = DETECTORS[name](data, seed, Path(folder) / name, quick)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    detect = DETECTORS[name](data, seed, folder / f"{name}_{seed}", quick)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     source = open_source(data, annotation="boxes")
     split = source.test.select(np.arange(QUICK_PICTURES)) if quick else source.test
     metrics, milliseconds = measure(detect, split, source.classes)

@@ -9,14 +9,12 @@ steps in PyTorch and in Keras, in turns, with the same optimiser and batch; with
 quarters of an hour; --quick only compares speed.
 """
 
-import importlib.util
 import json
 import os
 import resource
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +25,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
 import keras
 import numpy as np
 import tyro
-from reporting import check_writable, report
+from reporting import ROUNDS, check_writable, report, run_contender, time_runs
 
 from kerascnn.architectures import build
 
@@ -40,7 +38,7 @@ SETTINGS = {
 }
 BATCH_SIZE = 128
 PEERS: dict[str, tuple[str, ...]] = {"pytorch": (), "pytorch_channels_last": ("--channels-last",)}
-ROUNDS, STEPS_A_ROUND = 5, {"lenet5": 40, "resnet20": 6}
+STEPS_A_ROUND = {"lenet5": 40, "resnet20": 6}
 
 
 @dataclass(frozen=True)
@@ -112,10 +110,7 @@ def compare_speed(name: str) -> dict[str, Any]:
     train_an_epoch, seconds = make_keras_trainer(name, side, steps), []
     speeds: dict[str, float | None] = {}
     for peer, options in PEERS.items():
-        for _ in range(ROUNDS):
-            start = time.perf_counter()
-            train_an_epoch()
-            seconds.append(time.perf_counter() - start)
+        seconds += time_runs(train_an_epoch, ROUNDS, warm_up=False)
         speeds[peer] = time_torch(name, side, steps * BATCH_SIZE, options)
     own = steps * BATCH_SIZE / float(np.median(seconds))
     best = max((speed for speed in speeds.values() if speed), default=None)
@@ -124,12 +119,9 @@ def compare_speed(name: str) -> dict[str, Any]:
 
 def time_torch(name: str, side: int, pictures: int, options: tuple[str, ...]) -> float | None:
     """Time PyTorch in a process of its own: images a second, or None where it is not installed."""
-    if importlib.util.find_spec("torch") is None:
-        return None
     settings = ("--network", name, "--side", side, "--pictures", pictures, "--batch-size", BATCH_SIZE, *options)
-    command = [sys.executable, Path(__file__).with_name("torch_training.py"), *settings]
-    outcome = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True)
-    return float(outcome.stdout.split()[-1])
+    said = run_contender("PyTorch", "torch_training.py", settings, optional=True)
+    return None if said is None else float(said)
 
 
 def make_keras_trainer(name: str, side: int, steps: int) -> Callable[[], None]:

@@ -9,8 +9,6 @@ largest folder; --quick takes one round, and 1,000 files.
 """
 
 import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,7 @@ import numpy as np
 import tyro
 from loaders import CONTENDERS
 from PIL import Image
-from reporting import check_writable, report
+from reporting import check_writable, report, run_contender, take_turns
 
 SIDES = (160, 224)
 SECONDS = 5.0
@@ -59,18 +57,12 @@ def main(config: Config) -> None:
 
 def compare(data: Path, side: int, rounds: int) -> dict[str, Any]:
     """Measure all contenders in turns."""
-    speeds: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        for name in CONTENDERS:
-            command = [sys.executable, str(Path(__file__).with_name("loaders.py")), name, str(data), str(side)]
-            outcome = subprocess.run([*command, str(SECONDS)], capture_output=True, text=True)
-            if outcome.returncode and (name not in PEERS or "ModuleNotFoundError" not in outcome.stderr):
-                sys.exit(outcome.stderr)
-            if outcome.returncode:
-                print(f"{name} is left out: {outcome.stderr.strip().splitlines()[-1]}")
-            else:
-                speeds.setdefault(name, []).append(float(outcome.stdout.split()[-1]))
-    found = {name: float(np.median(each)) for name, each in speeds.items()}
+
+    def measure(name: str, _: int) -> float | None:
+        said = run_contender(name, "loaders.py", (name, data, side, SECONDS), optional=name in PEERS)
+        return None if said is None else float(said)
+
+    found = {name: float(np.median(each)) for name, each in take_turns(CONTENDERS, measure, rounds).items()}
     best = max((found[peer] for peer in PEERS if peer in found), default=None)
     return {
         "side": side,
@@ -85,9 +77,7 @@ def grow(size: int) -> dict[str, Any]:
     """Write a folder of small files and read it in a process of its own."""
     with tempfile.TemporaryDirectory() as root:
         write_files(Path(root), size)
-        command = [sys.executable, str(Path(__file__).with_name("growth.py")), root]
-        outcome = subprocess.run(command, check=True, capture_output=True, text=True)
-    return {"files": size} | json.loads(outcome.stdout.splitlines()[-1])
+        return {"files": size} | json.loads(run_contender("kerascnn", "growth.py", (root,)))
 
 
 def write_files(root: Path, size: int) -> None:

@@ -10,10 +10,7 @@ ones with TensorFlow's. Two minutes on two cores; --quick takes one round.
 """
 
 import json
-import subprocess
-import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,13 +20,13 @@ import keras_cv
 import numpy as np
 import tensorflow as tf
 import tyro
-from reporting import check_writable, report
+from reporting import ROUNDS, RUNS_A_ROUND, check_writable, report, run_contender, take_turns, time_runs
 
 from kerascnn.ops import non_max_suppression
 
 COUNT = 10_000
 SCENES = {"spread": (100, 0.5), "crowds": (100, 0.5), "proposals": (2000, 0.7)}  # most boxes to keep, IoU
-ROUNDS, RUNS_A_ROUND = 5, 5
+PEER = "torchvision"  # in a process of its own
 
 Suppression = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]  # boxes (N, 4) and scores (N,) to the kept boxes
 
@@ -56,16 +53,16 @@ def compare(scene: str, rounds: int) -> list[dict[str, Any]]:
     boxes, scores = draw(scene)
     tensors = tf.constant(boxes), tf.constant(scores)
     contenders = {name: tf.function(make(*SCENES[scene])) for name, make in CONTENDERS.items()}
-    kept = {name: np.asarray(contender(*tensors)) for name, contender in contenders.items()}
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
-    for _ in range(rounds):
-        for name, contender in contenders.items():
-            seconds[name] += time_runs(contender, tensors)
-        peer = run_torchvision(boxes, scores, *SCENES[scene])
-        if peer is not None:
-            seconds.setdefault("torchvision", []).extend(peer["seconds"])
-            kept["torchvision"] = boxes[peer["indices"]]
-    times = {name: float(np.median(each)) * 1e3 for name, each in seconds.items()}
+
+    def measure(name: str, _: int) -> tuple[list[float], np.ndarray] | None:
+        if name == PEER:
+            return run_torchvision(boxes, scores, *SCENES[scene])
+        seconds = time_runs(lambda: contenders[name](*tensors).numpy())
+        return seconds, contenders[name](*tensors).numpy()
+
+    outcomes = take_turns((*contenders, PEER), measure, rounds)
+    times = {name: float(np.median([seconds for seconds, _ in each])) * 1e3 for name, each in outcomes.items()}
+    kept = {name: each[0][1] for name, each in outcomes.items()}
     return [
         {
             "scene": scene,
@@ -74,7 +71,7 @@ def compare(scene: str, rounds: int) -> list[dict[str, Any]]:
             "same_boxes": "yes" if np.array_equal(kept[name], kept["TensorFlow"]) else "no",
             "ms": milliseconds,
             "ratio_to_TensorFlow": milliseconds / times["TensorFlow"],
-            "ratio_to_torchvision": milliseconds / times["torchvision"] if "torchvision" in times else None,
+            "ratio_to_torchvision": milliseconds / times[PEER] if PEER in times else None,
         }
         for name, milliseconds in times.items()
     ]
@@ -128,33 +125,18 @@ def make_kerascnn(max_detections: int, iou_threshold: float) -> Suppression:
 CONTENDERS = {"TensorFlow": make_tensorflow, "keras-cv": make_keras_cv, "kerascnn": make_kerascnn}
 
 
-def time_runs(contender: Suppression, tensors: tuple[tf.Tensor, tf.Tensor]) -> list[float]:
-    """Time some runs, in seconds, after one that is not."""
-    contender(*tensors)
-    seconds = []
-    for _ in range(RUNS_A_ROUND):
-        start = time.perf_counter()
-        contender(*tensors).numpy()
-        seconds.append(time.perf_counter() - start)
-    return seconds
-
-
 def run_torchvision(
     boxes: np.ndarray, scores: np.ndarray, max_detections: int, iou_threshold: float
-) -> dict[str, Any] | None:
-    """Let torchvision suppress in a process of its own: `seconds` and `indices`, or None where it is not installed."""
+) -> tuple[list[float], np.ndarray] | None:
+    """Let torchvision suppress: the seconds of its runs and the kept boxes, or None where it is not installed."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "boxes.npz"
         np.savez(path, boxes=boxes, scores=scores)
-        settings = (path, max_detections, iou_threshold, RUNS_A_ROUND)
-        command = [sys.executable, Path(__file__).with_name("torch_nms.py"), *settings]
-        outcome = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if "ModuleNotFoundError" in outcome.stderr:
-        print(f"torchvision is left out: {outcome.stderr.strip().splitlines()[-1]}")
+        said = run_contender(PEER, "torch_nms.py", (path, max_detections, iou_threshold, RUNS_A_ROUND), optional=True)
+    if said is None:
         return None
-    if outcome.returncode:
-        sys.exit(outcome.stderr)
-    return json.loads(outcome.stdout)
+    found = json.loads(said)
+    return found["seconds"], boxes[found["indices"]]
 
 
 if __name__ == "__main__":

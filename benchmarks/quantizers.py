@@ -64,7 +64,7 @@ def make_files(task: Task, pictures: np.ndarray) -> dict[str, bytes]:
     """Make every kind of file with both tools, the way their documentation shows."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/saved_model"
-        write_saved_model(task, path, batch_size=1, signatures=["serving_default"])
+        write_saved_model(task.serving_model(), path, batch_size=1, signatures=["serving_default"])
         float32 = run_converter(path)
         calibration = {"serving_default": [{"image": picture[np.newaxis]} for picture in pictures]}
 

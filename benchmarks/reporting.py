@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine, the table, the JSON file, contenders in processes, timing .tflite files."""
+"""What the benchmarks share: the machine, the table, the JSON file, contenders in processes and in turns, timing."""
 
 import json
 import os
@@ -6,10 +6,11 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 import numpy as np
@@ -23,6 +24,8 @@ from kerascnn.report import name_processor
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "mediapipe", "torch")
 ROUNDS = 5
 RUNS_A_ROUND = 5
+
+Outcome = TypeVar("Outcome")
 
 
 def report(title: str, rows: Sequence[Mapping[str, Any]], path: Path | None) -> None:
@@ -77,6 +80,42 @@ def run_contender(name: str, script: str, arguments: Sequence[Any], *, optional:
     return outcome.stdout.splitlines()[-1]
 
 
+def take_turns(
+    contenders: Iterable[str], measure: Callable[[str, int], Outcome | None], rounds: int = ROUNDS
+) -> dict[str, list[Outcome]]:
+    """Measure contenders in turns, so that what else the machine does hits all of them alike.
+
+    Args:
+        contenders: their names.
+        measure: from a name and the number of the round to what came out; None for one that is left out.
+        rounds: so often.
+
+    Returns:
+        The outcomes by name. What is left out is not among them, and is not tried again.
+    """
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in contenders}
+    for number in range(rounds):
+        for name in list(outcomes):
+            outcome = measure(name, number)
+            if outcome is None:
+                del outcomes[name]
+            else:
+                outcomes[name].append(outcome)
+    return outcomes
+
+
+def time_runs(run: Callable[[], object], runs: int = RUNS_A_ROUND, *, warm_up: bool = True) -> list[float]:
+    """Time some runs, in seconds; with a warm-up, after one that is not timed."""
+    if warm_up:
+        run()
+    seconds = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return seconds
+
+
 def describe_machine() -> str:
     """Name the processor, the number of cores and the versions that matter."""
     versions = ", ".join(f"{name} {found}" for name in PACKAGES if (found := _version(name)))
@@ -108,7 +147,7 @@ def convert_plainly(model: keras.Model, precision: str, images: np.ndarray, inte
 
 
 def time_in_turns(files: Mapping[str, TFLiteModel], image: np.ndarray) -> dict[str, float]:
-    """Time .tflite files in turns, so that what else the machine does hits all of them alike.
+    """Time .tflite files in turns.
 
     Args:
         files: loaded files, by name.
@@ -117,10 +156,7 @@ def time_in_turns(files: Mapping[str, TFLiteModel], image: np.ndarray) -> dict[s
     Returns:
         The median milliseconds of one picture for each name.
     """
-    seconds: dict[str, list[float]] = {name: [] for name in files}
-    for _ in range(ROUNDS):
-        for name, model in files.items():
-            seconds[name] += model.time(image, RUNS_A_ROUND)
+    seconds = take_turns(files, lambda name, _: files[name].time(image, RUNS_A_ROUND))
     return {name: float(np.median(times)) * 1e3 for name, times in seconds.items()}
 
 

@@ -8,7 +8,6 @@ in batches of 256. Pyramids are part of both times. A minute on two cores; --qui
 """
 
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tyro
-from reporting import check_writable, report
+from reporting import check_writable, report, take_turns, time_runs
 
 from kerascnn.tasks import SlidingWindow, classification, sliding_window
 
@@ -26,7 +25,6 @@ SCALES = (1.0, 0.5, 0.25)
 WINDOW = (32, 32)
 CLASSES = ("background", "red cell", "white cell", "platelet")
 IMPLEMENTATIONS = ("convolutional", "naive")
-ROUNDS = 5
 TOLERANCE = 1e-4  # of a probability
 
 
@@ -62,12 +60,10 @@ def measure(detector: SlidingWindow, height: int, width: int) -> dict[str, Any]:
     difference = float(np.abs(scores["convolutional"] - scores["naive"]).max())
     if difference > TOLERANCE:
         sys.exit(f"The probabilities must agree to {TOLERANCE}; they differ by {difference:.2g}.")
-    seconds: dict[str, list[float]] = {name: [] for name in IMPLEMENTATIONS}
-    for _ in range(ROUNDS):
-        for name, times in seconds.items():
-            start = time.perf_counter()
-            detector.score_windows(image, implementation=name)
-            times.append(time.perf_counter() - start)
+    seconds = take_turns(
+        IMPLEMENTATIONS,
+        lambda name, _: time_runs(lambda: detector.score_windows(image, implementation=name), 1, warm_up=False),
+    )
     convolutional, naive = (float(np.median(seconds[name])) * 1e3 for name in IMPLEMENTATIONS)
     return {
         "picture": f"{width} x {height}",

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import tyro
-from reporting import check_writable, report, run_contender
+from reporting import check_writable, report, run_contender, take_turns
 
 SIDE, NUM_CLASSES = 160, 1000
 BATCH_SIZES = {"mobilenet_v2": 32, "resnet50": 16}
@@ -65,13 +65,7 @@ def main(config: Config) -> None:
 
 def compare(network: str, rounds: int, epochs: int) -> list[dict[str, Any]]:
     """Let all contenders train in turns: a row for each, with its ratios to the fastest of Keras' and of PyTorch's."""
-    found: dict[str, list[float]] = {}
-    missing: set[str] = set()
-    for _ in range(rounds):
-        for name, command in CONTENDERS.items():
-            if name not in missing:
-                speed = measure(name, command, network, epochs)
-                found.setdefault(name, []).append(speed) if speed is not None else missing.add(name)
+    found = take_turns(CONTENDERS, lambda name, _: measure(name, CONTENDERS[name], network, epochs), rounds)
     speeds = {name: float(np.median(each)) for name, each in found.items()}
     return [
         {

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import numpy as np
 import tyro
-from reporting import check_writable, report, run_contender
+from reporting import check_writable, report, run_contender, take_turns
 
 LEARNERS = ("kerascnn", "keras", "pytorch")
 JOBS = (("head", 10), ("head", 50), ("fine-tune", 5))
@@ -58,13 +58,14 @@ def main(config: Config) -> None:
 
 def compare(photos: Path, network: str, job: str, epochs: int, rounds: int) -> dict[str, Any]:
     """Let all contenders learn in turns: the median of their seconds, and the mean of their accuracies."""
-    outcomes: dict[str, list[dict[str, float]]] = {}
-    for seed in range(rounds):
-        for name in LEARNERS:
-            arguments = (name, job, photos, network, epochs, seed)
-            said = run_contender(name, "learners.py", arguments, optional=name == "pytorch")
-            if said is not None:
-                outcomes.setdefault(name, []).append(json.loads(said))
+
+    def measure(name: str, seed: int) -> dict[str, float] | None:
+        said = run_contender(
+            name, "learners.py", (name, job, photos, network, epochs, seed), optional=name == "pytorch"
+        )
+        return None if said is None else json.loads(said)
+
+    outcomes = take_turns(LEARNERS, measure, rounds)
     seconds = {name: float(np.median([each["seconds"] for each in found])) for name, found in outcomes.items()}
     peers = [value for name, value in seconds.items() if name != "kerascnn"]
     accuracies = {name: [each["accuracy"] for each in found] for name, found in outcomes.items() if name != "pytorch"}

@@ -1,8 +1,8 @@
 """Make the README's pictures again: `python docs/make_images.py`, after the runs that they show.
 
-These are `make demo`, `train_localizer.py` and `train_landmarks.py` with their defaults, and for the pyramids
-`train_windows.py --copies 6 --augment light --epochs 12 --rounds 1 --most-of-a-class 1`. The report is photographed by
-headless Chromium; what is not there is left as it is.
+These are `make demo`, `train_localizer.py`, `train_landmarks.py` and `train_yolo.py` with their defaults, and for the
+pyramids `train_windows.py --copies 6 --augment light --epochs 12 --rounds 1 --most-of-a-class 1`. The report is
+photographed by headless Chromium; what is not there is left as it is.
 """
 
 import io
@@ -41,6 +41,8 @@ class Config:
     """The run of train_localizer.py whose answers are drawn."""
     landmarks: Path = Path("saved_models/faces")
     """The run of train_landmarks.py whose answers are drawn."""
+    detector: Path = Path("saved_models/scenes")
+    """The run of train_yolo.py whose answers are drawn."""
     windows: Path = Path("saved_models/scenes_windows")
     """The run of train_windows.py whose pyramids are drawn."""
     found: tuple[int, ...] = (154, 161)
@@ -58,6 +60,8 @@ def main(config: Config) -> None:
         save(make_sheet([picture for run in runs for picture in draw_answers(run, COLUMNS)]), IMAGES / "places.jpg")
     if (config.windows / "card.json").exists():
         save(draw_pyramids(config.windows, config.found), IMAGES / "sliding_windows.jpg")
+    if (config.detector / "card.json").exists():
+        save(make_sheet(draw_answers(config.detector, ROWS * COLUMNS)), IMAGES / "detections.jpg")
     browser = shutil.which("chromium") or shutil.which("google-chrome")
     if browser and (config.run / "report.html").exists():
         save(photograph(browser, config.run / "report.html"), IMAGES / "report.png")
@@ -89,7 +93,7 @@ def draw_answers(run: Path, count: int) -> list[np.ndarray]:
     split = open_data(card).test.select(np.arange(count))
     outputs = load_predictor(run, task, "int8")(pipeline(split, task)).outputs
     pictures = [enlarge(split.picture(index)) for index in range(count)]
-    answers = task.decode(outputs, [picture.shape[:2] for picture in pictures])
+    answers = task.answers(outputs, [picture.shape[:2] for picture in pictures])
     return [draw_answer(answer, picture) for answer, picture in zip(answers, pictures, strict=True)]
 
 

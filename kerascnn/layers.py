@@ -144,12 +144,15 @@ class AnchorGrid(layers.Layer):
         rows, columns = ops.meshgrid(
             ops.arange(height, dtype="float32"), ops.arange(width, dtype="float32"), indexing="ij"
         )
-        cells = ops.reshape(ops.repeat(ops.stack([columns, rows], axis=-1), number, axis=1), (-1, 2))
-        anchors = ops.tile(ops.convert_to_tensor(self.anchors, "float32"), (height * width, 1))
-        places = Places(cells, ops.full_like(cells[:, :1], self.stride), anchors)
-        offsets = ops.reshape(ops.cast(inputs, "float32"), (-1, height * width * number, 4))
-        boxes = decode_offsets(offsets, places, form=self.form)
-        place = ops.expand_dims(ops.concatenate(places, axis=-1), 0)
+        # Not one of each for every box: an exported file holds these constants.
+        cells = ops.expand_dims(ops.stack([columns, rows], axis=-1), 2)  # (rows, columns, 1, 2)
+        places = Places(cells, ops.full((1,), self.stride, "float32"), ops.convert_to_tensor(self.anchors, "float32"))
+        offsets = ops.reshape(ops.cast(inputs, "float32"), (-1, height, width, number, 4))
+        boxes = ops.reshape(decode_offsets(offsets, places, form=self.form), (-1, height * width * number, 4))
+        place = ops.concatenate(
+            [ops.broadcast_to(each, (height, width, number, each.shape[-1])) for each in places], -1
+        )
+        place = ops.reshape(place, (1, height * width * number, 5))
         return ops.concatenate([boxes, ops.zeros_like(boxes[..., :1]) + place], axis=-1)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

@@ -69,6 +69,11 @@ class Detections:
         """All in one array, as metrics take it: (N, 6) float32, x1, y1, x2, y2, score, class."""
         return np.column_stack([self.boxes, self.scores, self.class_ids]).astype(np.float32)
 
+    @property
+    def targets(self) -> np.ndarray:
+        """The same without scores, as metrics take what is true: (N, 5) float32, x1, y1, x2, y2, class."""
+        return np.column_stack([self.boxes, self.class_ids]).astype(np.float32)
+
     def above(self, score: float) -> "Detections":
         """Give the boxes whose score is greater."""
         kept = self.scores > score

@@ -20,6 +20,7 @@ import numpy as np
 
 from kerascnn.architectures import HEADLESS_FILE, RELEASES, headless
 from kerascnn.data import Source, Split, describe_source, open_source, pipeline
+from kerascnn.data.resize import resize
 from kerascnn.export import (
     MODEL_FILE,
     PRECISIONS,
@@ -108,8 +109,9 @@ def write_run(
     card = _describe(task, source, history, facts) | ({} if detection is None else {"detection": detection})
     with new_run_folder(path, overwrite=overwrite, keep_incomplete=True) as folder:
         _write_trained(folder, task, history, card, headless_weights)
-        measured, answers = _export(folder, task, source, facts.seed, keep_over_budget)
-        card |= measured | {"seconds": round(time.monotonic() - facts.started, 1)}
+        task, answers = _ask(task, source)
+        card |= _export(folder, task, source, answers, facts.seed, keep_over_budget)
+        card |= {"seconds": round(time.monotonic() - facts.started, 1)}
         _write_report(folder, task, source, history, card, answers)
     return card
 
@@ -155,8 +157,8 @@ def export_run(
         keep_over_budget: see `kerascnn.export.write_exports`.
 
     Returns:
-        The card: that of the run, with new `metrics`, `export` and `versions`, and in `exported` the command, the time
-        and the data of the export.
+        The card: that of the run, with new `chosen`, `metrics`, `export` and `versions`, and in `exported` the
+        command, the time and the data of the export.
 
     Raises:
         As `write_run` and `open_run`.
@@ -164,8 +166,9 @@ def export_run(
     task, card, history = open_run(run)
     started = time.monotonic()
     with new_run_folder(path, overwrite=overwrite) as folder:
-        measured, answers = _export(folder, task, source, card["seed"], keep_over_budget)
-        card |= measured | {
+        task, answers = _ask(task, source)
+        card |= _export(folder, task, source, answers, card["seed"], keep_over_budget)
+        card |= {
             "card_version": CARD_VERSION,
             "exported": {"command": command, "created": _now(), "data": describe_source(source)},
             "seconds": card.get("seconds", round(time.monotonic() - started, 1)),
@@ -215,13 +218,23 @@ def _write_trained(folder: Path, task: Task, history: History, card: Mapping[str
         headless(task.model).save_weights(folder / HEADLESS_FILE)
 
 
-def _export(
-    folder: Path, task: Task, source: Source, seed: int, keep_over_budget: bool
-) -> tuple[dict[str, Any], dict[str, Reference]]:
-    """Measure and export: the part of the card that follows from it, and the answers to every split but training."""
+def _ask(task: Task, source: Source) -> tuple[Task, dict[str, Reference]]:
+    """Give the answers to every split but training, and the task with what it chooses by those to validation."""
     answers = {
         name: Reference.of(task, pipeline(split, task)) for name, split in source.splits.items() if name != "train"
     }
+    return task.tuned(answers["validation"].outputs, answers["validation"].targets), answers
+
+
+def _export(
+    folder: Path,
+    task: Task,
+    source: Source,
+    answers: Mapping[str, Reference],
+    seed: int,
+    keep_over_budget: bool,
+) -> dict[str, Any]:
+    """Measure and export: the part of the card that follows from it."""
     metrics = {}
     for name, answer in answers.items():
         summary = task.evaluate(answer.outputs, answer.targets)
@@ -236,7 +249,7 @@ def _export(
         keep_over_budget=keep_over_budget,
     )
     versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
-    return {"versions": versions, "metrics": metrics, "export": table}, answers
+    return {"versions": versions, "chosen": task.chosen, "metrics": metrics, "export": table}
 
 
 def _write_report(
@@ -258,7 +271,7 @@ def _write_report(
 def _show(task: Task, split: Split, answer: Reference, index: int) -> Mistake:
     """Show an answer on the picture as it is stored."""
     picture, one = split.picture(index), slice(index, index + 1)
-    (said,) = task.decode({name: output[one] for name, output in answer.outputs.items()}, [picture.shape[:2]])
+    (said,) = task.answers({name: output[one] for name, output in answer.outputs.items()}, [picture.shape[:2]])
     (truth,) = task.truths(answer.targets[one], [picture.shape[:2]])
     return make_mistake(said, truth, picture, split.names[index])
 
@@ -336,7 +349,7 @@ def open_run(path: str | Path) -> tuple[Task, dict[str, Any], History]:
     folder = Path(path)
     card = read_card(folder)
     task = load_task(folder / MODEL_FILE, card["task"], card["classes"], loss_options=card.get("loss_options"))
-    task = replace(task, architecture=card["architecture"], options=card.get("options", {}))
+    task = replace(task, architecture=card["architecture"], options=card.get("options", {}), **card.get("chosen", {}))
     card = {"score_name": task.score_name, "monitor": task.monitor} | card  # cards of version 1 lack them
     return task, card, History(read_history(folder), card["stages"], card["best_epoch"], card["interrupted"])
 
@@ -356,16 +369,42 @@ def load_predictor(path: str | Path, task: Task, model: str) -> Callable[[Batche
         ValueError: for an unknown model.
         FileNotFoundError: if the run has no file of that precision, because it missed its budget.
     """
-    if model == "keras":
-        predict = partial(task.serving_model().predict, verbose=0)
-    elif model not in PRECISIONS:
-        raise ValueError(f"model must be keras or one of {', '.join(PRECISIONS)}. Received: {model!r}.")
-    else:
-        file = Path(path) / tflite_name(model)
-        if not file.exists():
-            raise FileNotFoundError(f"There is no {file}: it missed its budget, or was removed. See the run's report.")
-        predict = TFLiteModel(file.read_bytes(), num_threads=cpu_count() or 1).predict
+    keras_model = model == "keras"
+    predict = partial(task.serving_model().predict, verbose=0) if keras_model else _open_file(path, model).predict
     return partial(Reference.from_predictor, predict)
+
+
+def load_answerer(path: str | Path, task: Task, model: str) -> Callable[[np.ndarray], Any]:
+    """Load one of the models of a run to ask about one picture after another, such as the frames of a video.
+
+    Args:
+        path: see `load_predictor`.
+        task: likewise.
+        model: likewise.
+
+    Returns:
+        A function of a picture (H, W, 3) uint8, RGB, of any size, to a result of `kerascnn.results` in its pixels.
+
+    Raises:
+        As `load_predictor`.
+    """
+    predict = task.serving_model().predict_on_batch if model == "keras" else _open_file(path, model).predict
+
+    def answer(picture: np.ndarray) -> Any:
+        stretched = resize(picture, task.image_size).numpy()
+        (result,) = task.answers(predict(stretched[np.newaxis]), [picture.shape[:2]])
+        return result
+
+    return answer
+
+
+def _open_file(path: str | Path, precision: str) -> TFLiteModel:
+    if precision not in PRECISIONS:
+        raise ValueError(f"model must be keras or one of {', '.join(PRECISIONS)}. Received: {precision!r}.")
+    file = Path(path) / tflite_name(precision)
+    if not file.exists():
+        raise FileNotFoundError(f"There is no {file}: it missed its budget, or was removed. See the run's report.")
+    return TFLiteModel(file.read_bytes(), num_threads=cpu_count() or 1)
 
 
 def _now() -> str:

@@ -113,6 +113,8 @@ TABLES = {
     "classification": ("per_class", "class", ("precision", "recall", "f1")),
     "localization": ("per_class", "class", ("mean_iou", "box_accuracy", "class_accuracy")),
     "landmarks": ("per_landmark", "landmark", ("error",)),
+    "yolo": ("per_class", "class", ("ap50", "ap", "precision", "recall")),
+    "yolo_v1": ("per_class", "class", ("ap50", "ap", "precision", "recall")),
 }
 
 

@@ -56,7 +56,7 @@ def main(config: Config) -> int:
     if len(split) == 0:
         raise ValueError("None of the pictures can be read.")
     outputs = load_predictor(config.run, task, config.model)(pipeline(split, task)).outputs
-    answers = task.decode(outputs, [split.picture(index).shape[:2] for index in range(len(split))])
+    answers = task.answers(outputs, [split.picture(index).shape[:2] for index in range(len(split))])
     print_answers(split.names, [describe_answer(answer, config.top) for answer in answers])
     if config.save is not None:
         for index, answer in enumerate(answers):

@@ -8,6 +8,7 @@ MediaPipe's ObjectDetector opens the TFLite files as they are.
 import logging
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from console import run_script
@@ -15,11 +16,14 @@ from fine_tuning import TransferConfig
 from training import make_small, train
 
 from kerascnn.architectures import check_options
-from kerascnn.data import Source, object_sizes
+from kerascnn.data import Source, mosaic, object_sizes
+from kerascnn.data.augment import Mosaic
 from kerascnn.ops import find_anchors
 from kerascnn.tasks import YoloTask, detection
 
 logger = logging.getLogger(__name__)
+
+SMOKE_RUN = Path("saved_models/smoke_yolo")
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,12 @@ class Config(TransferConfig):
     """The loss of the box: 1 less the complete IoU, or squared errors of its offsets, as in the papers."""
     augment: str = "detection"
     """How pictures change at random in training: none, light, detection and others; see preview.py."""
+    mosaic: float = 0.0
+    """Share of the pictures that are put together with three others, but for the last fifth of the epochs. It is for
+    objects of all sizes, and for long trainings."""
+    train_sizes: tuple[int, ...] = ()
+    """Sides in pixels of the pictures that are trained on, multiples of the last stride, one for each step, such as 256
+    320 384: the network then also detects in pictures of other sizes. By default, image_size alone."""
     batch_size: int = 8
     """Pictures in a step: with few pictures, small batches make more steps of an epoch."""
     head_epochs: int = 1
@@ -67,7 +77,14 @@ def main(config: Config) -> int:
         config.stages(),
         annotation=YoloTask.annotation,
         weights=config.start,
+        mixing=_mixing(config),
+        image_sizes=[(side, side) for side in config.train_sizes],
     )
+
+
+def _mixing(config: Config) -> list[Mosaic]:
+    epochs = config.head_epochs + config.fine_tune_epochs * len(config.fine_tune_from)
+    return [mosaic(config.mosaic, epochs=epochs * 4 // 5)] if config.mosaic else []
 
 
 def _make_task(config: Config, source: Source) -> YoloTask:
@@ -81,6 +98,7 @@ def _make_task(config: Config, source: Source) -> YoloTask:
         source.classes,
         anchors,
         image_size=config.image_size,
+        any_size=bool(config.train_sizes),
         weights=config.start,
         strides=config.strides,
         offsets=config.offsets,
@@ -91,7 +109,7 @@ def _make_task(config: Config, source: Source) -> YoloTask:
 
 def _smoke(config: Config) -> Config:
     small = {"weights": "none", "image_size": (96, 96), "head_epochs": 1, "fine_tune_epochs": 1}
-    return make_small(config, "smoke_yolo", **small)
+    return make_small(config, SMOKE_RUN.name, **small)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -18,6 +18,7 @@ from console import print_exports, run_command
 from keras.utils import set_random_seed
 
 from kerascnn.data import Source, open_source, pipeline, preset, swap_sides
+from kerascnn.data.augment import Mosaic
 from kerascnn.export import check_output
 from kerascnn.report import read_card
 from kerascnn.runs import RunFacts, write_run, write_trained_run
@@ -120,6 +121,8 @@ def train(
     weights: str | None = None,
     balance_classes: bool = False,
     headless_weights: bool = False,
+    mixing: Sequence[Mosaic] = (),
+    image_sizes: Sequence[tuple[int, int]] = (),
 ) -> int:
     """Train, export, report. Returns the exit status: 1 if an exported file missed its budget.
 
@@ -133,6 +136,8 @@ def train(
         weights: what the network starts from; None is a random initialisation.
         balance_classes: weighs rare classes in the loss, of labelled data.
         headless_weights: see `kerascnn.runs.write_run`.
+        mixing: augmentations that follow the preset, such as a mosaic.
+        image_sizes: of the training pictures, see `kerascnn.data.pipeline`.
     """
     started = time.monotonic()
     output = config.output or Path("saved_models") / run_name(config.data)
@@ -143,20 +148,22 @@ def train(
     with distribution.in_turn():  # the first one prepares data sets
         source = open_source(config.data, seed=config.seed, annotation=annotation)
     swap = swap_sides(source.classes) if annotation == "landmarks" and config.mirror else None
-    augment = preset(config.augment, config.mirror, swap)
+    augment = [*preset(config.augment, config.mirror, swap), *mixing]
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
     checkpoint = config.checkpoint(
         checkpoint_folder(output),
         finish=config.finish,
         data=source.fingerprint,
         weights=weights,
+        mixing=list(map(str, mixing)),
+        image_sizes=list(map(list, image_sizes)),
         cached=config.cache is not None,  # large photos are kept smaller
     )
     with distribution.scope():
         task = make_task(source)
         history = fit(
             task,
-            pipeline(source.train, task, augment=augment, seed=config.seed, **reading),
+            pipeline(source.train, task, augment=augment, seed=config.seed, image_sizes=image_sizes, **reading),
             pipeline(source.valid, task, **reading),
             list(map(config.with_settings, stages)),
             class_weight=source.train.class_weights() if balance_classes else None,

@@ -66,6 +66,8 @@ def test_rows_of_detections_are_box_score_class(detections):
     assert detections.rows.tolist() == [[0, 0, 4, 4, np.float32(0.9), 1], [1, 1, 3, 5, 0.5, 0], [2, 2, 3, 3, 0.25, 1]]
     assert detections.rows.dtype == np.float32
     assert detections.above(1).rows.shape == (0, 6)
+    assert detections.targets.tolist() == [[0, 0, 4, 4, 1], [1, 1, 3, 5, 0], [2, 2, 3, 3, 1]]
+    assert detections.above(1).targets.shape == (0, 5)
 
 
 def test_landmarks_are_found_by_name():

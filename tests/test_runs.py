@@ -17,6 +17,7 @@ from kerascnn.report import read_card
 from kerascnn.runs import (
     RunFacts,
     export_run,
+    load_answerer,
     load_predictor,
     open_data,
     open_pictures,
@@ -195,9 +196,17 @@ def test_every_model_of_a_run_predicts(written, task, source, model):
     np.testing.assert_array_equal(answers.targets, np.arange(8))
 
 
+@pytest.mark.parametrize("model", ["keras", "int8"])
+def test_a_model_of_a_run_is_asked_about_pictures_of_any_size(written, task, model):
+    ask = load_answerer(written[0], task, model)
+    answers = [ask(np.full((*size, 3), level, np.uint8)) for size, level in (((16, 16), 40), ((33, 70), 210))]
+    assert [answer.class_name for answer in answers] == ["dark", "light"]
+
+
 def test_an_unknown_model_and_a_missing_file_are_errors(written, task, tmp_path):
-    with pytest.raises(ValueError, match="float64"):
-        load_predictor(written[0], task, "float64")
+    for load in (load_predictor, load_answerer):
+        with pytest.raises(ValueError, match="float64"):
+            load(written[0], task, "float64")
     with pytest.raises(FileNotFoundError, match="missed its budget"):
         load_predictor(tmp_path, task, "int8")
 

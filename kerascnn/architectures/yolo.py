@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from kerascnn.architectures.catalogue import build
 from kerascnn.architectures.strides import stride_layers
@@ -23,6 +23,7 @@ PASSTHROUGH_FILTERS = 64  # of YOLOv2, before the finer map is folded into the c
 OBJECT_SHARE = 0.01  # what an untrained network says of every prediction, so that the many empty ones do not drown it
 SLOPE = 0.1  # of the leaky rectifiers, as in Darknet
 MOMENTUM = 0.97  # of the new batch normalisations: their statistics start from nothing, and an epoch may be a few steps
+SOME_SIZE = (64, 64)  # of a body that is copied for any size: a multiple of every stride, and not too small for any
 
 
 def yolo(
@@ -54,7 +55,7 @@ def yolo(
         strides: of the grids, rising: some of those at which stages of the body end.
         filters: of the convolutions of the path.
         separable: depthwise separable convolutions on the path, as suits MobileNets, in the place of plain ones.
-        passthrough: folds the map of half the coarsest grid's stride into the coarsest one, as YOLOv2 does.
+        passthrough: folds the body's map of half the coarsest grid's stride into that grid, as YOLOv2 does.
         offsets: see `kerascnn.ops.decode_offsets`.
         **options: what the body's builder takes, such as `alpha`.
 
@@ -64,21 +65,23 @@ def yolo(
         give a grid's raw head.
 
     Raises:
-        ValueError: for fewer than one class, strides that the body does not have, anchors that are not one list for
-            each of them, a size that is no multiple of the last stride, or what the body's builder refuses.
+        ValueError: for fewer than one class, strides that the body does not have, a passthrough from one that it does
+            not have, anchors that are not one list for each of them, a size that is no multiple of the last stride, a
+            body whose maps are not the picture's size by their strides, or what the body's builder refuses.
     """
-    body = build(architecture, input_shape, None, weights=weights, **options)
-    _check(body, num_classes, strides, anchors)
+    body = _build_body(architecture, input_shape, weights=weights, **options)
     features = {int(name.removeprefix("stride")): body.get_layer(name).output for name in stride_layers(body)}
-    steps = [stride for stride in sorted(features, reverse=True) if stride >= min(strides)]
+    _check(architecture, list(features), num_classes, strides, anchors, passthrough)
+    steps = [stride for stride in sorted(features, reverse=True) if stride >= strides[0]]
     x, grids = features[steps[0]], {}
-    if passthrough:
-        x = layers.Concatenate(name="passthrough")([x, _fold(features[steps[1]], f"passthrough_stride{steps[1]}")])
     for stride in steps:
         if stride != steps[0]:
             x = _normalized_convolution(x, filters // 2, 1, f"up_stride{stride}")
             x = layers.UpSampling2D(2, name=f"upsampled_stride{stride}")(x)
             x = layers.Concatenate(name=f"joined_stride{stride}")([x, features[stride]])
+        if passthrough and stride == strides[-1]:
+            folded = _fold(features[stride // 2], f"passthrough_stride{stride // 2}")
+            x = layers.Concatenate(name="passthrough")([x, folded])
         x = _normalized_convolution(x, filters, 1, f"reduced_stride{stride}")
         x = _convolution(x, filters, separable, f"path_stride{stride}")
         if stride in strides:
@@ -87,28 +90,65 @@ def yolo(
         _head(grids[stride], stride, sizes, num_classes, separable, offsets)
         for stride, sizes in zip(strides, anchors, strict=True)
     ]
-    outputs = layers.Concatenate(axis=1, name="predictions")(heads) if len(heads) > 1 else heads[0]
+    # In half precision, the places of a large picture would be rounded.
+    outputs = layers.Concatenate(axis=1, dtype="float32", name="predictions")(heads) if len(heads) > 1 else heads[0]
     return keras.Model(body.input, outputs, name=architecture)
 
 
-def _check(body: keras.Model, num_classes: int, strides: Sequence[int], anchors: Sequence[Any]) -> None:
-    known = [int(name.removeprefix("stride")) for name in stride_layers(body)]
+def _build_body(architecture: str, input_shape: tuple[int, int, int], **options: Any) -> keras.Model:
+    """Build the body; that for pictures of any size is a copy of one for some size, which is all that builders make."""
+    any_size = tuple(input_shape[:2]) == (None, None)
+    body = build(architecture, (*SOME_SIZE, *input_shape[2:]) if any_size else input_shape, None, **options)
+    _check_maps(body)
+    if not any_size:
+        return body
+    picture = layers.Input((None, None, *input_shape[2:]), dtype=body.input.dtype, name=body.input.name)
+    copied = keras.models.clone_model(body, input_tensors=picture)
+    copied.set_weights(body.get_weights())
+    return copied
+
+
+def _check_maps(body: keras.Model) -> None:
+    """Refuse a body whose maps do not cover the picture evenly: then cells would not lie where they say."""
+    height, width = body.input_shape[1:3]
+    maps = {int(name.removeprefix("stride")): body.get_layer(name).output.shape[1:3] for name in stride_layers(body)}
+    if height % max(maps) or width % max(maps):
+        raise ValueError(
+            f"Height and width must be multiples of {max(maps)}, the last stride of {body.name}. "
+            f"Received: {height} x {width}."
+        )
+    uneven = [stride for stride, size in maps.items() if size != (height // stride, width // stride)]
+    if uneven:
+        raise ValueError(
+            f"{body.name} has layers without padding: its map of stride {uneven[0]} has "
+            f"{' x '.join(map(str, maps[uneven[0]]))} places of a picture of {height} x {width} pixels. "
+            "Use an architecture whose maps are the picture's size by their strides."
+        )
+
+
+def _check(
+    architecture: str,
+    known: Sequence[int],
+    num_classes: int,
+    strides: Sequence[int],
+    anchors: Sequence[Any],
+    passthrough: bool,
+) -> None:
     if num_classes < 1:
         raise ValueError(f"num_classes must be at least 1. Received: num_classes={num_classes}.")
     if not strides or not set(strides) <= set(known) or list(strides) != sorted(set(strides)):
-        raise ValueError(f"strides must be rising, and some of {known} of {body.name}. Received: strides={strides}.")
+        raise ValueError(f"strides must be rising, and some of {known} of {architecture}. Received: strides={strides}.")
     if len(anchors) != len(strides):
         raise ValueError(f"anchors must be one list for each of the strides {strides}. Received: {anchors!r}.")
-    height, width = body.input_shape[1:3]
-    if any(side is not None and side % max(known) for side in (height, width)):
+    if passthrough and strides[-1] == known[0]:
         raise ValueError(
-            f"Height and width must be multiples of {max(known)}, the last stride of {body.name}. "
-            f"Received: {height} x {width}."
+            f"passthrough needs a map of half the last of the strides; {architecture} has {known}. "
+            f"Received: strides={strides}."
         )
 
 
 def _head(x: Tensor, stride: int, anchors: Sequence[Any], num_classes: int, separable: bool, form: str) -> Tensor:
-    """Predict (B, N, 5 + C + 5) of a grid, by three convolutions: one would have to round all alike in int8."""
+    """Predict (B, N, 5 + C + 5) of a grid; with three convolutions, since one would round all three alike in int8."""
     x = _convolution(x, x.shape[-1], separable, f"head_stride{stride}")
     bias = keras.initializers.Constant(math.log(OBJECT_SHARE / (1 - OBJECT_SHARE)))
     offsets = layers.Conv2D(4 * len(anchors), 1, name=f"offsets_stride{stride}")(x)
@@ -124,10 +164,7 @@ def _head(x: Tensor, stride: int, anchors: Sequence[Any], num_classes: int, sepa
 def _fold(x: Tensor, name: str) -> Tensor:
     """Stack each 2 x 2 places of a map into one of four times the channels."""
     x = _normalized_convolution(x, PASSTHROUGH_FILTERS, 1, name)
-    height, width, channels = x.shape[1:]
-    x = layers.Reshape((height // 2, 2, width // 2, 2, channels), name=f"{name}_apart")(x)
-    x = layers.Permute((1, 3, 2, 4, 5), name=f"{name}_side_by_side")(x)
-    return layers.Reshape((height // 2, width // 2, 4 * channels), name=f"{name}_folded")(x)
+    return ops.space_to_depth(x, 2)
 
 
 def _convolution(x: Tensor, filters: int, separable: bool, name: str) -> Tensor:

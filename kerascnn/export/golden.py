@@ -16,7 +16,8 @@ from kerascnn.export.interpreter import TFLiteModel
 GOLDEN_PICTURES = 4
 NOTE = (
     "Decode each PNG to RGB bytes and give them to the file as they are, as float32 or uint8 as `input` says. Compare "
-    "with `outputs`, within `tolerance`; a quantised output is (byte - zero_point) * scale."
+    "with `outputs`, within `tolerance`; a quantised output is (byte - zero_point) * scale. A detector's boxes of "
+    "nearly equal scores may stand in another order."
 )
 # Other processors and delegates add in a different order, or round in other places.
 TOLERANCE = {"float32": 1e-3, "float16": 2e-2, "dynamic": 5e-2, "int8": 5e-2}

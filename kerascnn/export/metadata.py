@@ -21,15 +21,24 @@ LABELS_FILE = "labels.txt"
 
 # Values of the schema's enums and unions.
 COLOR_SPACE_RGB = 1
-CONTENT_FEATURE, CONTENT_IMAGE = 1, 2
+CONTENT_FEATURE, CONTENT_IMAGE, CONTENT_BOXES = 1, 2, 3
+BOUNDARIES = 1  # type of boxes that are given by their sides; in shares of the picture, which is the default
 OPTIONS_NORMALIZATION = 1
 LABELS = {"axis": 2, "value": 3}  # TENSOR_AXIS_LABELS, TENSOR_VALUE_LABELS
+
+# MediaPipe finds the four outputs of a detector by their names.
+BOXES = "location"
+CLIENT_NAMES = {"number": "number of detections"}
+BOX_ORDER = (1, 0, 3, 2)  # where x1, y1, x2 and y2 stand in y1, x1, y2, x2
 
 
 def add_metadata(
     content: bytes, *, name: str, description: str, classes: Sequence[str], labels: Mapping[str, str]
 ) -> bytes:
     """Write metadata and labels into a .tflite file.
+
+    A file with the outputs `location`, `category`, `score` and `number`, see `kerascnn.tasks.detector_outputs`, is a
+    detector for MediaPipe.
 
     Args:
         content: the file, with one signature and one image input.
@@ -105,13 +114,18 @@ def _image_metadata(builder: flatbuffers.Builder, name: str, tensor_type: int) -
 
 def _output_metadata(builder: flatbuffers.Builder, name: str, labels: str | None) -> int:
     fields = {
-        0: builder.CreateString(name),  # clients read the name unchecked
-        3: _content(builder, CONTENT_FEATURE, _table(builder, {})),
+        0: builder.CreateString(CLIENT_NAMES.get(name, name)),  # clients read the name unchecked
+        3: _boxes_content(builder) if name == BOXES else _content(builder, CONTENT_FEATURE, _table(builder, {})),
     }
     if labels is not None:
         file = _table(builder, {0: builder.CreateString(LABELS_FILE)}, {2: LABELS[labels]})
         fields[6] = _offsets(builder, [file])
     return _table(builder, fields)
+
+
+def _boxes_content(builder: flatbuffers.Builder) -> int:
+    order = builder.CreateNumpyVector(np.array(BOX_ORDER, np.uint32))
+    return _content(builder, CONTENT_BOXES, _table(builder, {0: order}, {1: BOUNDARIES}))
 
 
 def _content(builder: flatbuffers.Builder, kind: int, properties: int) -> int:

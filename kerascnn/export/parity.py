@@ -93,7 +93,7 @@ def compare(task: Task, content: bytes, reference: Reference, description: str =
     """Compare an exported file with the Keras model.
 
     Args:
-        task: gives the score and what counts as the same answer.
+        task: gives the score, what counts as the same answer, and the differences.
         content: the bytes of the .tflite file.
         reference: the pictures and the Keras model's answers.
         description: stands before the progress bar.
@@ -105,13 +105,14 @@ def compare(task: Task, content: bytes, reference: Reference, description: str =
     images = track(reference.images, description, transient=True, disable=len(reference.images) < MANY)
     answers = [model.predict(image[np.newaxis]) for image in images]
     outputs = {name: np.concatenate([answer[name] for answer in answers]) for name in reference.outputs}
-    differences = np.concatenate([np.abs(outputs[name] - reference.outputs[name]).ravel() for name in outputs])
+    found = task.differences(outputs, reference.outputs)
+    differences = np.concatenate([each.ravel() for each in found.values()])
     return {
         "bytes": len(content),
         "score": task.score(outputs, reference.targets),
         "agreement": task.agreement(outputs, reference.outputs),
-        "max_difference": float(differences.max()),
-        "mean_difference": float(differences.mean()),
+        "max_difference": float(differences.max(initial=0)),
+        "mean_difference": float(differences.sum() / max(differences.size, 1)),
     }
 
 

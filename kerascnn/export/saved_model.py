@@ -6,36 +6,43 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from kerascnn.tasks.task import Task
-
 SIGNATURES = {"serving_default": "float32", "uint8": "uint8"}
 
 
 def write_saved_model(
-    task: Task, path: str | Path, *, batch_size: int | None = None, signatures: Sequence[str] = tuple(SIGNATURES)
+    model: keras.Model,
+    path: str | Path,
+    *,
+    names: Sequence[str] = ("image",),
+    batch_size: int | None = None,
+    signatures: Sequence[str] = tuple(SIGNATURES),
 ) -> None:
-    """Write a task's serving model as a SavedModel with named signatures.
+    """Write a serving model as a SavedModel with named signatures.
 
-    They take `image` (B, height, width, 3), RGB in 0..255, and give the serving model's named outputs:
-    `serving_default` takes float32, `uint8` takes the bytes of the pixels.
+    They take `image` (B, height, width, 3), RGB in 0..255, and give the model's named outputs: `serving_default` takes
+    float32, `uint8` takes the bytes of the pixels.
 
     Args:
-        task: what to write.
+        model: what to write.
         path: a folder that does not exist yet.
+        names: of the inputs, for a part of a serving model, which takes others.
         batch_size: fixes B; None leaves it open.
         signatures: which of the two; each costs a trace of the network.
     """
-    model = task.serving_model()
     archive = keras.export.ExportArchive()
     archive.track(model)
-    for name in signatures:
-        spec = tf.TensorSpec((batch_size, *task.image_size, 3), SIGNATURES[name], name="image")
-        archive.add_endpoint(name, _endpoint(model), input_signature=[spec])
+    for signature in signatures:
+        specs = [
+            tf.TensorSpec((batch_size, *tensor.shape[1:]), SIGNATURES[signature], name)
+            for name, tensor in zip(names, model.inputs, strict=True)
+        ]
+        archive.add_endpoint(signature, _endpoint(model), input_signature=specs)
     archive.write_out(str(path), verbose=False)
 
 
-def _endpoint(model: keras.Model) -> Callable[[tf.Tensor], dict[str, tf.Tensor]]:
-    def serve(image: tf.Tensor) -> dict[str, tf.Tensor]:
-        return model(tf.cast(image, tf.float32), training=False)
+def _endpoint(model: keras.Model) -> Callable[..., dict[str, tf.Tensor]]:
+    def serve(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        floats = [tf.cast(each, tf.float32) for each in inputs]
+        return model(keras.tree.pack_sequence_as(model.input, floats), training=False)
 
     return serve

@@ -11,7 +11,7 @@ import io
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -23,8 +23,10 @@ from litert_quantizer.qtyping import TFLOperationName
 from kerascnn.export.bias_correction import correct_bias
 from kerascnn.export.flatbuffer import custom_operators, pack, unpack
 from kerascnn.export.folding import fold_scale
+from kerascnn.export.joining import join
 from kerascnn.export.metadata import add_metadata
 from kerascnn.export.saved_model import write_saved_model
+from kerascnn.export.suppression import with_builtin_suppression
 from kerascnn.tasks.task import Task
 
 PRECISIONS = ("float32", "float16", "dynamic", "int8")
@@ -37,7 +39,8 @@ def convert(
 ) -> dict[str, bytes]:
     """Convert a task's serving model to .tflite files, with metadata and labels in them.
 
-    All take one picture: float32 in 0..255, or uint8 in the int8 file, whose output is uint8 too.
+    All take one picture: float32 in 0..255, or uint8 in the int8 file, whose outputs are uint8 too, but float32 if the
+    task has layers in `float_after`.
 
     Args:
         task: what to convert.
@@ -56,15 +59,16 @@ def convert(
     task = dataclasses.replace(task, model=fold_scale(task.model))
     files = {}
     if {"float32", "float16"} & set(precisions):
-        with _saved_model(task) as path:
+        with _saved_model(_serving_model(task)) as path:
             options = {"float32": _keep_float32, "float16": _to_float16}
             files = {name: _convert(path, task.model, options[name]) for name in options if name in precisions}
     if "dynamic" in precisions:
-        with _saved_model(_corrected(task, pictures, keras.layers.Conv2D)) as path:
+        with _saved_model(_serving_model(_corrected(task, pictures, keras.layers.Conv2D))) as path:
             files["dynamic"] = _quantize_dynamic(_convert(path, task.model, _keep_float32))
     if "int8" in precisions:
-        with _saved_model(_corrected(task, pictures, keras.layers.Conv2D, keras.layers.DepthwiseConv2D)) as path:
-            files["int8"] = _convert(path, task.model, lambda converter: _to_int8(converter, pictures))
+        files["int8"] = _convert_int8(
+            _corrected(task, pictures, keras.layers.Conv2D, keras.layers.DepthwiseConv2D), pictures
+        )
     return {
         precision: add_metadata(
             content,
@@ -81,11 +85,29 @@ def _corrected(task: Task, pictures: np.ndarray, *kinds: type[keras.layers.Layer
     return dataclasses.replace(task, model=correct_bias(task.model, pictures, kinds))
 
 
+def _serving_model(task: Task) -> keras.Model:
+    return with_builtin_suppression(task.serving_model())
+
+
+def _convert_int8(task: Task, pictures: np.ndarray) -> bytes:
+    """Quantise all of the serving model, or what is before the layers of `float_after`, and keep the rest."""
+    model = _serving_model(task)
+    if not task.float_after:
+        with _saved_model(model) as path:
+            return _convert(path, model, lambda converter: _to_int8(converter, pictures, tf.uint8))
+    cut = {name: model.get_layer(name).output for name in task.float_after}
+    with _saved_model(keras.Model(model.input, cut, name=model.name)) as path:
+        network = _convert(path, model, lambda converter: _to_int8(converter, pictures, tf.float32))
+    with _saved_model(keras.Model(list(cut.values()), model.output, name=model.name), tuple(cut)) as path:
+        return join(network, _convert(path, model, _keep_float32))
+
+
 @contextlib.contextmanager
-def _saved_model(task: Task) -> Iterator[Path]:
+def _saved_model(model: keras.Model, names: Sequence[str] = ("image",)) -> Iterator[Path]:
+    """Write a model whose inputs get these names, and a batch of one."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "saved_model"
-        write_saved_model(task, path, batch_size=1, signatures=["serving_default"])
+        write_saved_model(model, path, names=names, batch_size=1, signatures=["serving_default"])
         yield path
 
 
@@ -119,7 +141,7 @@ def _to_float16(converter: tf.lite.TFLiteConverter) -> None:
     converter.target_spec.supported_types = [tf.float16]
 
 
-def _to_int8(converter: tf.lite.TFLiteConverter, pictures: np.ndarray) -> None:
+def _to_int8(converter: tf.lite.TFLiteConverter, pictures: np.ndarray, output_type: tf.DType) -> None:
     def representative() -> Iterator[dict[str, np.ndarray]]:
         for picture in pictures:
             yield {"image": picture[np.newaxis]}
@@ -128,7 +150,7 @@ def _to_int8(converter: tf.lite.TFLiteConverter, pictures: np.ndarray) -> None:
     converter.representative_dataset = representative
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     converter.inference_input_type = tf.uint8
-    converter.inference_output_type = tf.uint8
+    converter.inference_output_type = output_type
 
 
 def _quantize_dynamic(content: bytes) -> bytes:

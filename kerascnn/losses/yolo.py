@@ -23,7 +23,7 @@ class Terms(NamedTuple):
 
 @keras.saving.register_keras_serializable("kerascnn")
 class YoloLoss(keras.losses.Loss):
-    """Sum the errors of boxes, objectness and classes over the predictions, and divide by the objects of the batch.
+    """Sum the errors of boxes, objectness and classes, and divide by how many predictions of the batch answer.
 
     Args:
         assignment: which predictions answer for an object: `anchor`, the one whose cell the centre lies in and whose
@@ -33,6 +33,7 @@ class YoloLoss(keras.losses.Loss):
         soft_objectness: whether the objectness learns how well a prediction answers, its IoU, as in YOLOv2, rather than
             that there is an object, as in YOLOv3. Aligned assignment always does the former.
         ignore_threshold: a prediction that answers for no object but overlaps one by more is neither right nor wrong.
+            Aligned assignment ignores none.
         label_smoothing: moves the targets of the classes towards the middle, in [0, 1).
         box_weight: of the box.
         objectness_weight: of the objectness of predictions that answer for an object.
@@ -42,6 +43,8 @@ class YoloLoss(keras.losses.Loss):
 
     Takes rows (B, M, 5), x1, y1, x2, y2 in pixels, class, padded with class -1; M may be 0. And predictions
     (B, N, 5 + C + 5), see `kerascnn.ops.grids`. Objectness and classes have logarithmic losses, each class by itself.
+    With aligned assignment, boxes count as much as the objectness that is expected beside them, and those of the batch
+    are summed up where boxes and objectness are divided.
 
     Raises:
         ValueError: for an unknown assignment or form, a negative weight, a threshold or smoothing out of range, or
@@ -131,16 +134,17 @@ class YoloLoss(keras.losses.Loss):
         """Compute the error (B, N) of the objectness, 0 for predictions that are ignored."""
         wrong = 1 - answers
         if self.assignment == "anchor":
-            overlaps = ops.max(pairwise_iou(rows[..., :4], fixed.boxes), axis=1)
-            wrong = wrong * ops.cast(overlaps <= self.ignore_threshold, "float32")
+            overlaps = pairwise_iou(rows[..., :4], fixed.boxes)  # (B, M, N)
+            ignored = (overlaps > self.ignore_threshold) & (rows[..., 4:] >= 0)
+            wrong = wrong * (1 - ops.cast(ops.any(ignored, axis=1), "float32"))
         weights = self.objectness_weight * answers + self.no_object_weight * wrong
-        return weights * _binary_crossentropy(quality, logits)
+        return weights * ops.binary_crossentropy(quality, logits, from_logits=True)
 
     def _class_error(self, logits: keras.KerasTensor, matched: keras.KerasTensor) -> keras.KerasTensor:
         """Compute the error (B, N) of the classes."""
         labels = ops.one_hot(ops.cast(matched[..., 4], "int32"), logits.shape[-1], dtype="float32")
         labels = labels * (1 - self.label_smoothing) + self.label_smoothing / 2
-        return ops.sum(_binary_crossentropy(labels, logits), axis=-1)
+        return ops.sum(ops.binary_crossentropy(labels, logits, from_logits=True), axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that make the loss again."""
@@ -174,8 +178,3 @@ def _offsets(boxes: keras.KerasTensor, places: Places) -> keras.KerasTensor:
     """Give the centre in its cell, in 0..1 there, and the logarithms of the sides in anchors: (..., N, 4)."""
     offsets = encode_boxes(boxes, places, form="linear")
     return offsets + ops.convert_to_tensor([0.5, 0.5, 0, 0], offsets.dtype)
-
-
-def _binary_crossentropy(labels: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Compute the logarithmic loss, element by element, of labels that may lie between 0 and 1."""
-    return ops.maximum(logits, 0) - logits * labels + ops.log1p(ops.exp(-ops.abs(logits)))

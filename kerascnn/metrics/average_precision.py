@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerascnn.ops import non_max_suppression, pairwise_iou
-from kerascnn.ops.grids import split_predictions
+from kerascnn.ops import decode_yolo_v1, non_max_suppression, pairwise_iou
+from kerascnn.ops.grids import boxes_and_scores
 
 IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())  # COCO's
 BINS = 200  # of the scores: detections in the same bin count as equally sure
@@ -30,6 +30,9 @@ class AveragePrecision(keras.metrics.Metric):
 
     Takes rows (B, M, 5), x1, y1, x2, y2, class, padded with class -1, and predictions (B, N, 5 + C + 5), see
     `kerascnn.ops.grids`. The result is in 0..1, and 0 without objects.
+
+    Raises:
+        ValueError: for fewer than one class, or thresholds that are none or not in (0, 1].
     """
 
     def __init__(
@@ -40,6 +43,11 @@ class AveragePrecision(keras.metrics.Metric):
         **options: Any,
     ) -> None:
         super().__init__(name=name, **options)
+        if num_classes < 1 or not iou_thresholds or not all(0 < threshold <= 1 for threshold in iou_thresholds):
+            raise ValueError(
+                "num_classes must be at least 1, iou_thresholds at least one number in (0, 1]. "
+                f"Received: num_classes={num_classes}, iou_thresholds={iou_thresholds}."
+            )
         self.num_classes, self.iou_thresholds = num_classes, tuple(iou_thresholds)
         shape = (num_classes, BINS)
         self.hits = self.add_weight(shape=(len(self.iou_thresholds), *shape), initializer="zeros", name="hits")
@@ -51,10 +59,8 @@ class AveragePrecision(keras.metrics.Metric):
     ) -> None:
         """Count what is found in a batch; weights of pictures are not used."""
         rows = ops.pad(ops.cast(y_true, "float32"), [[0, 0], [0, 1], [0, 0]], constant_values=-1)
-        found = split_predictions(ops.cast(y_pred, "float32"))
         kept = non_max_suppression(
-            found.boxes,
-            ops.sigmoid(found.classes) * ops.sigmoid(ops.expand_dims(found.objectness, -1)),
+            *self.decode(ops.cast(y_pred, "float32")),
             iou_threshold=SUPPRESSION,
             score_threshold=LEAST_SCORE,
             max_detections=MAX_DETECTIONS,
@@ -69,6 +75,10 @@ class AveragePrecision(keras.metrics.Metric):
         self.detections.assign_add(ops.matmul(ops.transpose(classes), bins))
         self.objects.assign_add(ops.sum(ops.one_hot(ops.cast(rows[..., 4], "int32"), self.num_classes), axis=(0, 1)))
 
+    def decode(self, y_pred: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Give boxes (B, N, 4) in pixels and scores (B, N, C); other networks' metrics say here what theirs are."""
+        return boxes_and_scores(y_pred)
+
     def result(self) -> keras.KerasTensor:
         """Compute the mean, over the classes with objects, of the area below the curve of precision against recall."""
         # From the surest bin on.
@@ -80,6 +90,32 @@ class AveragePrecision(keras.metrics.Metric):
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that make the metric again."""
         return super().get_config() | {"num_classes": self.num_classes, "iou_thresholds": self.iou_thresholds}
+
+
+@keras.saving.register_keras_serializable("kerascnn")
+class YoloV1AveragePrecision(AveragePrecision):
+    """Measure the average precision of YOLO's first version; see `AveragePrecision`.
+
+    Args:
+        num_classes: C.
+        image_size: (height, width) of the pictures, in pixels.
+        boxes: of a cell.
+        **options: as `AveragePrecision` takes them.
+
+    Takes rows (B, M, 5) and outputs (B, S, S, 5 boxes + C), see `kerascnn.ops.decode_yolo_v1`.
+    """
+
+    def __init__(self, num_classes: int, image_size: tuple[int, int], boxes: int = 2, **options: Any) -> None:
+        super().__init__(num_classes, **options)
+        self.image_size, self.boxes = tuple(image_size), boxes
+
+    def decode(self, y_pred: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+        """Give boxes (B, S S boxes, 4) in pixels and scores (B, S S boxes, C)."""
+        return decode_yolo_v1(y_pred, self.image_size, self.boxes)
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the arguments that make the metric again."""
+        return super().get_config() | {"image_size": self.image_size, "boxes": self.boxes}
 
 
 @keras.saving.register_keras_serializable("kerascnn")

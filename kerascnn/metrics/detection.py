@@ -46,8 +46,7 @@ def summarise_detections(
     rankings = rank_detections(targets, detections, len(classes))
     pooled = pool_rankings(rankings)
     if score_threshold is None:
-        best = pooled.best_threshold()
-        score_threshold = DEFAULT_SCORE_THRESHOLD if best is None else best
+        score_threshold = _best_threshold(pooled)
     voc = voc_average_precision(targets, detections, len(classes))
     errors = find_errors(targets, detections, len(classes), score_threshold=score_threshold)
     counts = count_errors(targets, detections, errors, len(classes))
@@ -68,6 +67,28 @@ def summarise_detections(
             "per_class": [{"class": name, **row} for name, row in zip(classes, counts, strict=True)],
         },
     }
+
+
+def best_score_threshold(targets: Sequence[np.ndarray], detections: Sequence[np.ndarray], num_classes: int) -> float:
+    """Find the score above which detections have the highest F1, of all classes together, at an IoU of 0.5.
+
+    Args:
+        targets: see `summarise_detections`.
+        detections: likewise.
+        num_classes: how many classes there are.
+
+    Returns:
+        See `Ranking.best_threshold`; 0.5 where no object was found.
+
+    Raises:
+        ValueError: as `summarise_detections` does.
+    """
+    return _best_threshold(pool_rankings(rank_detections(targets, detections, num_classes)))
+
+
+def _best_threshold(pooled: Ranking) -> float:
+    best = pooled.best_threshold()
+    return DEFAULT_SCORE_THRESHOLD if best is None else best
 
 
 def _thinned(ranking: Ranking) -> dict[str, list[float]]:

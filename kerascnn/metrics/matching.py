@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kerascnn.ops import exact_pairwise_iou
+
 PADDING = -1
 MISSING = -1  # in place of an object's number: none was found
 
@@ -89,6 +91,21 @@ def match_greedily(ious: np.ndarray, iou_threshold: float) -> np.ndarray:
             matched[detection] = best
             free[:, best] = MISSING  # below every threshold
     return matched
+
+
+def match_objects(detections: np.ndarray, truth: np.ndarray, iou_threshold: float = 0.5) -> np.ndarray:
+    """Give each detection of a picture the object of its class that it finds, see `match_greedily`.
+
+    Args:
+        detections: (m, 6), x1, y1, x2, y2, score, class, the surest first, without padding.
+        truth: (n, 5), x1, y1, x2, y2, class, without padding.
+        iou_threshold: the IoU from which on an object is found.
+
+    Returns:
+        (m,) integers, the number of the object, -1 for a detection that found none.
+    """
+    same_class = detections[:, np.newaxis, 5] == truth[:, 4]
+    return match_greedily(exact_pairwise_iou(detections[:, :4], truth[:, :4]) * same_class, iou_threshold)
 
 
 def _without_padding(name: str, rows: np.ndarray, width: int, num_classes: int) -> tuple[np.ndarray, np.ndarray]:

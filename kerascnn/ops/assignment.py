@@ -16,7 +16,7 @@ def assign_by_anchor(rows: keras.KerasTensor, places: Places) -> keras.KerasTens
     """Give each object to the cell that its centre lies in, and there to the anchor whose shape is most like its own.
 
     Of all grids it is the best anchor. Where two objects want the same one, the more similar gets it, and the other
-    takes the best of those that are left in its cells. One that finds none is given to nobody.
+    takes the best that is left of the nine most similar in its cells. One that finds none is given to nobody.
 
     Args:
         rows: (B, M, 5), x1, y1, x2, y2 in pixels, class; class -1 is padding.
@@ -48,10 +48,12 @@ def assign_by_alignment(rows: keras.KerasTensor, predictions: Predictions) -> tu
 
     Returns:
         (B, N) int32, the row of the object that each prediction answers for; -1 for none. And (B, N) float32, the
-        objectness that it should have: how well it answers, scaled so that the best one for an object has its IoU.
+        objectness that it should have: how well it answers, scaled so that the best one for an object has the greatest
+        IoU of those that answer for it.
 
     Reference:
-        Feng et al. 2021, "TOOD: Task-aligned One-stage Object Detection", arXiv:2108.07755, section 3.2.
+        Feng et al. 2021, "TOOD: Task-aligned One-stage Object Detection", arXiv:2108.07755, section 3.2, where the
+        score is not rooted and thirteen answer.
     """
     overlaps = pairwise_iou(rows[..., :4], predictions.boxes)  # (B, M, N)
     inside = _contains(rows, predictions.places) & _is_object(rows)
@@ -62,8 +64,8 @@ def assign_by_alignment(rows: keras.KerasTensor, predictions: Predictions) -> tu
     objects = ops.argmax(ops.where(wanted, overlaps, -1.0), axis=1)  # (B, N)
     mine = wanted & (ops.expand_dims(objects, 1) == ops.reshape(ops.arange(ops.shape(rows)[1]), (1, -1, 1)))
     alignment, overlaps = ops.where(mine, alignment, 0.0), ops.where(mine, overlaps, 0.0)
-    best = ops.max(overlaps, axis=-1, keepdims=True) / ops.maximum(ops.max(alignment, axis=-1, keepdims=True), 1e-12)
-    quality = ops.max(alignment * best, axis=1)
+    best = ops.divide_no_nan(alignment, ops.max(alignment, axis=-1, keepdims=True))
+    quality = ops.max(best * ops.max(overlaps, axis=-1, keepdims=True), axis=1)
     return ops.where(ops.any(mine, axis=1), ops.cast(objects, "int32"), NONE), quality
 
 

@@ -56,9 +56,15 @@ def split_predictions(outputs: keras.KerasTensor) -> Predictions:
     """
     if len(outputs.shape) != 3 or outputs.shape[-1] < 6 + PLACE:
         raise ValueError(f"Predictions must be (B, N, 5 + classes + {PLACE}). Received: {tuple(outputs.shape)}.")
-    place = outputs[0, :, -PLACE:]
+    place = ops.stop_gradient(outputs[0, :, -PLACE:])
     places = Places(place[:, :2], place[:, 2:3], place[:, 3:])
     return Predictions(outputs[..., :4], outputs[..., 4], outputs[..., 5:-PLACE], places)
+
+
+def boxes_and_scores(outputs: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Give the boxes (B, N, 4) of a network's predictions, and the probability (B, N, C) of each class in each."""
+    scores = ops.sigmoid(outputs[..., 4:5]) * ops.sigmoid(outputs[..., 5:-PLACE])
+    return outputs[..., :4], scores
 
 
 def decode_offsets(offsets: keras.KerasTensor, places: Places, *, form: str = "sigmoid") -> keras.KerasTensor:
@@ -92,8 +98,8 @@ def encode_boxes(boxes: keras.KerasTensor, places: Places, *, form: str = "sigmo
     """Compute the offsets that `decode_offsets` turns into boxes.
 
     Args:
-        boxes: (..., N, 4), x1, y1, x2, y2 in pixels, with an area; in the sigmoid form, each with its centre in its
-            cell.
+        boxes: (..., N, 4), x1, y1, x2, y2 in pixels, with an area; in the sigmoid form, each with its centre in the
+            cell of its place.
         places: of the predictions.
         form: see `decode_offsets`.
 

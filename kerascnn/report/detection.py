@@ -1,30 +1,37 @@
-"""What the page says of a detector that a run's model serves; how it looks is in detection.html."""
+"""What the page says of one split of a detector; how it looks is in detection.html."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
+from kerascnn.report import units
 from kerascnn.report.detection_plots import plot_detection_errors, plot_precision_recall
+from kerascnn.report.tiles import make_tile
 
 
-def present(detection: Mapping[str, Any], split: str) -> dict[str, Any]:
-    """Give what the template shows of a detector on a split.
+def tile(split: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the tile of a split's average precision."""
+    note = f"of {metrics['support']:,} objects; {units.percent(metrics['ap'])} over IoUs from 0.5 to 0.95"
+    return make_tile(f"AP50, {split}", units.percent(metrics["ap50"]), note)
+
+
+def present(metrics: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """Give what the template shows of a split beside its numbers.
 
     Args:
-        detection: what the card says of it: `metrics` by split, each of `kerascnn.metrics.detection`.
-        split: the one that the page leads with.
+        metrics: of `kerascnn.metrics.detection.summarise_detections`.
+        classes: name of each class.
 
     Returns:
-        The name of the split, its metrics, and two plots: precision against recall, and the kinds of errors.
+        Two plots: precision against recall, `curves`, and the kinds of errors, `errors`; a table by class, the lowest
+        average precision first.
     """
-    metrics = detection["metrics"][split]
     ap50 = {row["class"]: row["ap50"] for row in metrics["per_class"]}
     curves = [{**curve, "ap50": ap50[curve["class"]]} for curve in metrics["curves"]]
     chosen = (metrics["recall"], metrics["precision"])
     return {
-        "name": split,
-        "metrics": metrics,
         "curves": Markup(plot_precision_recall(curves, chosen=None if None in chosen else chosen)),
         "errors": Markup(plot_detection_errors(metrics["errors"]["total"])),
+        "classes": sorted(metrics["per_class"], key=lambda row: (row["support"] == 0, row["ap50"] or 0.0)),
     }

@@ -1,17 +1,21 @@
 """Results in words and on pictures: an answer by itself, and one that is wrong beside what is true."""
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import singledispatch
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
+from kerascnn.metrics.matching import MISSING, match_objects
 from kerascnn.report import units
 from kerascnn.report.draw import check_picture, draw_label
 from kerascnn.report.draw_annotations import VISIBLE, draw_boxes, draw_lines, draw_points
 from kerascnn.results import Classification, Detections, Landmarks
 
-TRUE, SAID = 0, 1  # which colour of the palette a box has
+RIGHT, MISSED, WRONG = 2, 3, 4  # which colour of the palette a box has: green, vermilion or blue
+DRAWN_SIDE = 576  # px; boxes are drawn on a picture of about this side at least, where their labels hide little
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,13 +117,15 @@ def _(answer: Detections, picture: np.ndarray) -> np.ndarray:
 
 @make_mistake.register
 def _(answer: Detections, truth: Detections, picture: np.ndarray, name: str) -> Mistake:
-    drawn = draw_boxes(
-        picture,
-        np.concatenate([truth.boxes, answer.boxes]),
-        labels=["true"] * len(truth) + ["said"] * len(answer),
-        class_ids=np.repeat([TRUE, SAID], [len(truth), len(answer)]),
-    )
-    note = ", ".join(units.percent(float(score)) for score in answer.scores)
+    found = match_objects(answer.rows, truth.targets)
+    right = found != MISSING
+    missed = np.isin(np.arange(len(truth)), found, invert=True)
+    if len(answer) <= 1 and len(truth) <= 1:
+        note = ", ".join(units.percent(float(score)) for score in answer.scores)
+    else:
+        counts = {"missed": missed.sum(), "wrong": (~right).sum()}
+        note = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    drawn = _draw_judged(picture, answer, right, truth, missed)
     return Mistake(drawn, _listed(truth), _listed(answer), note, name)
 
 
@@ -146,8 +152,27 @@ def _(answer: Landmarks, truth: Landmarks, picture: np.ndarray, name: str) -> Mi
     return Mistake(drawn, f"{seen.sum()} landmarks", f"{answer.names[worst]} elsewhere", note, name)
 
 
+def _draw_judged(
+    picture: np.ndarray, answer: Detections, right: np.ndarray, truth: Detections, missed: np.ndarray
+) -> np.ndarray:
+    """Draw the wrong boxes and the objects that were missed, with names, over the right boxes, without."""
+    factor = max(1, DRAWN_SIDE // max(picture.shape[:2]))
+    height, width = (factor * side for side in picture.shape[:2])
+    enlarged = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BICUBIC))
+    said = [f"{name} {score:.0%}" for name, score in zip(answer.class_names, answer.scores, strict=True)]
+    names = [f"missed {name}" for name in truth.class_names]
+    return draw_boxes(
+        enlarged,
+        factor * np.concatenate([answer.boxes[~right], truth.boxes[missed], answer.boxes[right]]),
+        labels=[*np.array(said, object)[~right], *np.array(names, object)[missed], *[""] * right.sum()],
+        class_ids=np.repeat([WRONG, MISSED, RIGHT], [(~right).sum(), missed.sum(), right.sum()]),
+    )
+
+
 def _listed(detections: Detections) -> str:
-    return ", ".join(detections.class_names) or "nothing"
+    """Name the classes, with their numbers where there is more than one of them."""
+    counts = Counter(detections.class_names)
+    return ", ".join(name if count == 1 else f"{count} {name}" for name, count in counts.most_common()) or "nothing"
 
 
 def _unknown(answer: Any) -> TypeError:

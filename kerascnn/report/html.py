@@ -27,11 +27,19 @@ from kerascnn.report.tiles import file_tiles
 REPORT_NAME = "report.html"
 PREFERRED_SPLITS = ("test", "validation")  # the answer comes from the first of these that was measured
 MAX_MISTAKES = 24
-THUMBNAIL_SIZE = 288  # px; shown at about half of it, for screens with two pixels per px
+# px, by the section; shown at about half of it, for screens with two pixels per px. Many boxes need more room.
+THUMBNAIL_SIZES = {"detection": 576}
+THUMBNAIL_SIZE = 288
 JPEG_QUALITY = 82
 
-# By the name of a task: what the page says of one of its splits, with a template of the same name.
-SECTIONS = {"classification": classification, "landmarks": landmarks, "localization": localization}
+# By the name of a task: what the page says of one of its splits, with a template of the same name as the module.
+SECTIONS = {
+    "classification": classification,
+    "landmarks": landmarks,
+    "localization": localization,
+    "yolo": detection,
+    "yolo_v1": detection,
+}
 
 
 def write_html(
@@ -62,15 +70,17 @@ def write_html(
         loader=FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     pages.filters.update({unit.__name__: unit for unit in (*units.FILTERS, *units.WORDS)})
-    splits = _splits(card)
+    section, splits = _section_name(card), _splits(card)
+    size = THUMBNAIL_SIZES.get(section, THUMBNAIL_SIZE)
     plot = partial(plot_history, monitor=card["monitor"], best_epoch=card.get("best_epoch"))
     text = pages.get_template("template.html").render(
         card=card,
+        section=section,
         tiles=[split["tile"] for split in splits] + file_tiles(card.get("export", {}), card["score_name"]),
         splits=splits,
         detection=_detection(card),
         history_plot=Markup(plot(history)) if history else None,
-        mistakes=[(mistake, _data_url(mistake.picture)) for mistake in mistakes[:MAX_MISTAKES]],
+        mistakes=[(mistake, _data_url(mistake.picture, size)) for mistake in mistakes[:MAX_MISTAKES]],
         num_mistakes=len(mistakes) or None if num_mistakes is None else num_mistakes,
         set_aside=by_reason(card["data"].get("set_aside", [])),
         clipped=by_reason(card["data"].get("clipped", [])),
@@ -85,9 +95,13 @@ def leading_split(measured: Collection[str]) -> str:
 
 
 def _detection(card: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return what is shown of the detector that the model serves, if there is one."""
-    found = card.get("detection")
-    return found and detection.present(found, leading_split(found["metrics"]))
+    """Return what is shown of the detector that the model serves, if there is one, on the split that leads."""
+    if "detection" not in card:
+        return None
+    measured = card["detection"]["metrics"]
+    name = leading_split(measured)
+    shown = {"name": name, "title": f"As a detector, {name}", "metrics": measured[name]}
+    return shown | detection.present(measured[name], card["classes"])
 
 
 def by_reason(found: Sequence[Mapping[str, str]]) -> list[tuple[str, list[Mapping[str, str]]]]:
@@ -102,6 +116,11 @@ def by_reason(found: Sequence[Mapping[str, str]]) -> list[tuple[str, list[Mappin
     kinds = [entry["reason"].partition(":")[0] for entry in found]
     ordered = [kind for kind, _ in Counter(kinds).most_common()]
     return [(kind, [entry for entry, own in zip(found, kinds, strict=True) if own == kind]) for kind in ordered]
+
+
+def _section_name(card: Mapping[str, Any]) -> str:
+    """Return the name of the module that says what was measured, and of its template."""
+    return SECTIONS[card["task"]].__name__.rpartition(".")[2]
 
 
 def _splits(card: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -127,8 +146,8 @@ def _pictures_per_class(splits: Mapping[str, Any], classes: Sequence[str]) -> li
     return [{"class": name, "counts": row, "share": sum(row) / max(largest, 1)} for name, row in counts.items()]
 
 
-def _data_url(picture: np.ndarray) -> str:
-    """Return a small JPEG copy of the picture as a data: URL."""
+def _data_url(picture: np.ndarray, size: int) -> str:
+    """Return a JPEG copy of the picture, with sides of at most `size` px, as a data: URL."""
     buffer = io.BytesIO()
-    Image.fromarray(thumbnail(picture, THUMBNAIL_SIZE)).save(buffer, format="JPEG", quality=JPEG_QUALITY)
+    Image.fromarray(thumbnail(picture, size)).save(buffer, format="JPEG", quality=JPEG_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -10,7 +10,7 @@ MISSING = "\N{EN DASH}"
 NBSP = "\N{NO-BREAK SPACE}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 MINUS = "\N{MINUS SIGN}"
-MONITOR_NAMES = {"box_iou": "mean IoU", "nme": "normalised mean error"}
+MONITOR_NAMES = {"ap": "average precision", "box_iou": "mean IoU", "nme": "normalised mean error"}
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 

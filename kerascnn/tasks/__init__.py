@@ -14,6 +14,7 @@ from kerascnn.tasks.localization import LocalizationTask, localization
 from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
 from kerascnn.tasks.task import Task
 from kerascnn.tasks.yolo import YoloTask, detection
+from kerascnn.tasks.yolo_v1 import YoloV1Task, detection_v1
 
 __all__ = [
     "TASKS",
@@ -24,8 +25,10 @@ __all__ = [
     "SlidingWindow",
     "Task",
     "YoloTask",
+    "YoloV1Task",
     "classification",
     "detection",
+    "detection_v1",
     "find_negatives",
     "landmarks",
     "load_task",
@@ -34,7 +37,7 @@ __all__ = [
 ]
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (ClassificationTask, LandmarksTask, LocalizationTask, YoloTask)
+    task.name: task for task in (ClassificationTask, LandmarksTask, LocalizationTask, YoloTask, YoloV1Task)
 }
 
 
@@ -58,4 +61,18 @@ def load_task(
     if name not in TASKS:
         raise ValueError(f"task must be one of {', '.join(TASKS)}. Received: {name!r}.")
     model = keras.saving.load_model(path, compile=False, safe_mode=True)
+    _reserve_names(model)
     return TASKS[name](model, tuple(classes), loss_options=loss_options or {})
+
+
+def _reserve_names(model: keras.Model) -> None:
+    """Keep Keras from giving new operations the names of a stored model's, which the serving model is built upon.
+
+    Operations without a name get their kind and the next number of this process: where a model came from another one,
+    they would be the same again, and Keras refuses two of a name.
+    """
+    for operation in model.operations:
+        prefix, _, number = operation.name.rpartition("_")
+        kind, taken = (prefix, int(number)) if prefix and number.isdecimal() else (operation.name, 0)
+        while keras.backend.get_uid(kind) <= taken:
+            pass

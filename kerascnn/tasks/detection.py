@@ -1,45 +1,47 @@
 """Detection: which objects are in the picture, and where? What all detectors have in common."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
-from kerascnn.metrics.coco import coco_metrics
-from kerascnn.metrics.detection import summarise_detections
+from kerascnn.metrics.detection import DEFAULT_SCORE_THRESHOLD, best_score_threshold, summarise_detections
+from kerascnn.metrics.matching import MISSING, match_objects
 from kerascnn.ops import exact_pairwise_iou
 from kerascnn.results import Detections
+from kerascnn.tasks.detector_outputs import detector_differences
 from kerascnn.tasks.task import Task, check_names
 
-SURE = 0.5  # the score above which two models' detections are compared
 SAME_BOX = 0.5
 PADDING = -1
 
 
 @dataclass(frozen=True)
 class DetectionTask(Task):
-    """A network that finds the objects of a picture, with the names of the classes."""
+    """A network that finds the objects of a picture, with the names of the classes.
+
+    Attributes:
+        score_threshold: above which score a detection counts; None before `tuned` chose one, and means 0.5, or in
+            `evaluate` the one with the best F1 there.
+    """
 
     annotation: ClassVar[str] = "boxes"
     score_name: ClassVar[str] = "AP50"
     monitor: ClassVar[str] = "ap"
+    score_threshold: float | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse names that do not fit."""
+        """Refuse names and a threshold that do not fit."""
         super().__post_init__()
         check_names("classes", self.classes, at_least=1)
+        if self.score_threshold is not None and not 0 <= self.score_threshold <= 1:
+            raise ValueError(f"score_threshold must lie in 0..1. Received: score_threshold={self.score_threshold}.")
 
     @property
     def output_labels(self) -> Mapping[str, str]:
         """The values of `category` are numbers of classes."""
         return {"category": "value"}
-
-    @property
-    @abstractmethod
-    def max_detections(self) -> int:
-        """The most boxes that the serving model gives of a picture."""
 
     def targets(self, sample: Mapping[str, Any]) -> Any:
         """Take the rows of all objects."""
@@ -61,6 +63,23 @@ class DetectionTask(Task):
             )
         return results
 
+    def answers(
+        self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None
+    ) -> list[Detections]:
+        """Give the detections of `decode` that count."""
+        threshold = DEFAULT_SCORE_THRESHOLD if self.score_threshold is None else self.score_threshold
+        return [found.above(threshold) for found in self.decode(outputs, sizes)]
+
+    def tuned(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> "DetectionTask":
+        """Give the task with the score threshold of the best F1."""
+        detections = [found.rows for found in self.decode(outputs)]
+        return replace(self, score_threshold=best_score_threshold(targets, detections, len(self.classes)))
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """The score threshold, if there is one."""
+        return {} if self.score_threshold is None else {"score_threshold": self.score_threshold}
+
     def truths(self, targets: np.ndarray, sizes: Sequence[tuple[int, int]] | None = None) -> list[Detections]:
         """Turn rows (N, M, 5) into results that are sure of them."""
         results = []
@@ -71,35 +90,41 @@ class DetectionTask(Task):
             results.append(Detections(self.classes, boxes, np.ones(len(rows), np.float32), rows[:, 4].astype(np.int32)))
         return results
 
-    def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
-        """Compute COCO's AP50; 0 where there is no object."""
-        return coco_metrics(targets, [found.rows for found in self.decode(outputs)], self.classes)["ap50"] or 0.0
-
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise the outputs against rows (N, M, 5); see `summarise_detections`."""
-        return summarise_detections(targets, [found.rows for found in self.decode(outputs)], self.classes)
+        detections = [found.rows for found in self.decode(outputs)]
+        return summarise_detections(targets, detections, self.classes, score_threshold=self.score_threshold)
+
+    def score_of(self, summary: Mapping[str, Any]) -> float:
+        """Take COCO's AP50; 0 where there is no object."""
+        return summary["ap50"] or 0.0
 
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
-        """Find the pictures with objects that were missed, or sure detections of nothing; those with most first."""
-        pairs = zip(self.decode(outputs), self.truths(targets), strict=True)
-        wrong = np.array([_count_unmatched(found.above(SURE), truth) for found, truth in pairs])
+        """Find the pictures with objects that were missed, or detections that are wrong; those with most first."""
+        pairs = zip(self.answers(outputs), self.truths(targets), strict=True)
+        wrong = np.array([_count_wrong(found, truth) for found, truth in pairs])
         order = np.argsort(-wrong, kind="stable")
         return order[wrong[order] > 0]
 
+    def differences(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute how far two models' answers to the same objects are apart, see `detector_differences`."""
+        return detector_differences(outputs, others)
+
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
-        """Give the share of sure detections, of both models, that the other has too: the same class, an IoU of 0.5."""
-        ours, theirs = self.decode(outputs), self.decode(others)
+        """Give the share of answers, of both models, that the other found too: the same class, an IoU of 0.5."""
+        ours, theirs = (list(zip(self.answers(each), self.decode(each), strict=True)) for each in (outputs, others))
         unmatched = total = 0
-        for one, other in zip(ours, theirs, strict=True):
-            for sure, all_found in ((one.above(SURE), other), (other.above(SURE), one)):
-                unmatched += int((~_is_matched(sure, all_found)).sum())
-                total += len(sure)
+        for (our_answers, we_found), (their_answers, they_found) in zip(ours, theirs, strict=True):
+            for answers, found in ((our_answers, they_found), (their_answers, we_found)):
+                unmatched += int((~_is_matched(answers, found)).sum())
+                total += len(answers)
         return 1 - unmatched / total if total else 1.0
 
 
-def _count_unmatched(found: Detections, truth: Detections) -> int:
-    """Count the objects without a detection, and the detections without an object."""
-    return int((~_is_matched(found, truth)).sum() + (~_is_matched(truth, found)).sum())
+def _count_wrong(found: Detections, truth: Detections) -> int:
+    """Count the detections that found no object, and the objects that were not found."""
+    right = int((match_objects(found.rows, truth.targets) != MISSING).sum())
+    return len(found) + len(truth) - 2 * right
 
 
 def _is_matched(found: Detections, others: Detections) -> np.ndarray:

@@ -66,6 +66,11 @@ class Task(ABC):
     def output_labels(self) -> Mapping[str, str]:
         """Which outputs of the serving model the class names label: `axis` or `value`, see `add_metadata`."""
 
+    @property
+    def float_after(self) -> Sequence[str]:
+        """Layers of the serving model after which an int8 file computes in float32: none, all is in 8 bits."""
+        return ()
+
     @abstractmethod
     def evaluate(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> dict[str, Any]:
         """Summarise the serving model's outputs for the card: `examples`, and what its part of the report shows."""
@@ -81,6 +86,10 @@ class Task(ABC):
     @abstractmethod
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
         """Give the share of pictures, in 0..1, on which two models' outputs give the same answer."""
+
+    def differences(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Compute how far two models' outputs are apart, by name: absolute differences, of any shape."""
+        return {name: np.abs(outputs[name] - others[name]) for name in others}
 
     @abstractmethod
     def targets(self, sample: Mapping[str, Any]) -> Any:
@@ -107,6 +116,24 @@ class Task(ABC):
     @abstractmethod
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find the pictures that are answered wrongly: their indices, (n,), the worst first."""
+
+    def answers(self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None) -> list[Any]:
+        """Give the results to show: those of `decode`, by default. A detector's are of the sure detections only."""
+        return self.decode(outputs, sizes)
+
+    def tuned(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> "Task":
+        """Give the task with what is chosen by its answers to the validation pictures: by default, as it is.
+
+        Args:
+            outputs: (N, ...) each.
+            targets: (N, ...).
+        """
+        return self
+
+    @property
+    def chosen(self) -> dict[str, Any]:
+        """What `tuned` chose, by the names of fields, for the card."""
+        return {}
 
     @abstractmethod
     def serving_model(self) -> keras.Model:

@@ -1,20 +1,22 @@
 """YOLO: one network that sees the whole picture once, and answers for every cell of a grid."""
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
 import keras
-from keras import layers, ops
 
 from kerascnn.architectures import load_weights, yolo
-from kerascnn.layers import NonMaxSuppression
 from kerascnn.losses.yolo import Terms, YoloLoss
 from kerascnn.metrics.average_precision import AveragePrecision, LossTerm
-from kerascnn.ops.grids import PLACE
+from kerascnn.ops.grids import PLACE, boxes_and_scores
 from kerascnn.tasks.detection import DetectionTask
+from kerascnn.tasks.detector_outputs import detector_outputs
 from kerascnn.tasks.task import check_names, is_of_other_classes
+
+HEAD = r"(offsets|objectness|classes)_stride\d+"  # the layers that give a grid's raw head
 
 
 @dataclass(frozen=True)
@@ -22,13 +24,11 @@ class YoloTask(DetectionTask):
     """A network of grids and anchors; `detection` makes one.
 
     Attributes:
-        loss_options: what `YoloLoss` is given.
+        flexible: the same network, with the same layers, for pictures of any size; None trains at `image_size` only.
     """
 
     name: ClassVar[str] = "yolo"
-    loss_options: Mapping[str, Any] | None = None
-    max_detections: ClassVar[int] = 100
-    iou_threshold: float = 0.5
+    flexible: keras.Model | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""
@@ -42,32 +42,29 @@ class YoloTask(DetectionTask):
             )
 
     @property
+    def training_model(self) -> keras.Model:
+        """The network for pictures of any size, if there is one."""
+        return self.model if self.flexible is None else self.flexible
+
+    @property
     def loss(self) -> keras.losses.Loss:
         """See `YoloLoss`."""
-        return YoloLoss(**(self.loss_options or {}))
+        return YoloLoss(**self.loss_options)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Make the average precision, and the terms of the loss."""
         terms = [LossTerm(self.loss, term) for term in Terms._fields]
         return [AveragePrecision(len(self.classes)), *terms]
 
+    @property
+    def float_after(self) -> Sequence[str]:
+        """The convolutions of the grids' heads: in 8 bits, a box would be off by a pixel or more."""
+        return [layer.name for layer in self.model.layers if re.fullmatch(HEAD, layer.name)]
+
     def serving_model(self) -> keras.Model:
-        """Give the model that answers with boxes after suppression."""
-        predictions = self.model.output
-        boxes, classes = predictions[..., :4], predictions[..., 5:-PLACE]
-        scores = ops.sigmoid(predictions[..., 4:5]) * ops.sigmoid(classes)
-        kept = NonMaxSuppression(self.iou_threshold, 0.01, self.max_detections, 300, name="suppression")(boxes, scores)
-        height, width = self.image_size
-        location = ops.take(kept["boxes"], [1, 0, 3, 2], axis=-1) / ops.convert_to_tensor(
-            [height, width, height, width], "float32"
-        )
-        outputs = {
-            "location": layers.Identity(name="location")(location),
-            "category": layers.Identity(name="category")(ops.cast(ops.maximum(kept["class_ids"], 0), "float32")),
-            "score": layers.Identity(name="score")(kept["scores"]),
-            "number": layers.Identity(name="number")(ops.cast(kept["count"], "float32")),
-        }
-        return keras.Model(self.model.input, outputs, name=self.model.name)
+        """Give the model that answers with boxes after suppression, see `detector_outputs`."""
+        boxes, scores = boxes_and_scores(self.model.output)
+        return keras.Model(self.model.input, detector_outputs(boxes, scores, self.image_size), name=self.model.name)
 
 
 def detection(
@@ -76,6 +73,7 @@ def detection(
     anchors: Sequence[Sequence[tuple[float, float]]],
     *,
     image_size: tuple[int, int] = (320, 320),
+    any_size: bool = False,
     weights: str | Path | None = None,
     loss_options: Mapping[str, Any] | None = None,
     **options: Any,
@@ -87,6 +85,7 @@ def detection(
         classes: at least one name; their order is that of the class ids.
         anchors: of each grid, see `kerascnn.ops.find_anchors`.
         image_size: (height, width) of the network's input in pixels.
+        any_size: whether it can be trained on pictures of several sizes, see `kerascnn.data.pipeline`.
         weights: of the body, or of a run folder of this task, see `kerascnn.architectures.load_weights`; None starts
             from a random initialisation.
         loss_options: what `kerascnn.losses.YoloLoss` takes, such as `assignment`.
@@ -102,7 +101,21 @@ def detection(
         >>> task.model.fit(images, rows)  # rows (N, M, 5): x1, y1, x2, y2 in pixels, class; class -1 is padding
     """
     check_names("classes", classes, at_least=1)
-    model = yolo(architecture, (*image_size, 3), len(classes), anchors, **options)
+    flexible = None
+    if any_size:
+        flexible = yolo(architecture, (None, None, 3), len(classes), anchors, **options)
+        picture = keras.layers.Input((*image_size, 3), dtype=flexible.input.dtype, name=flexible.input.name)
+        model = keras.models.clone_model(flexible, input_tensors=picture, clone_function=lambda layer: layer)
+    else:
+        model = yolo(architecture, (*image_size, 3), len(classes), anchors, **options)
     own_head = weights is not None and not is_of_other_classes(weights, tuple(classes))
     report = None if weights is None else load_weights(model, weights, head=own_head)
-    return YoloTask(model, tuple(classes), report, architecture, {"anchors": anchors} | options, loss_options)
+    return YoloTask(
+        model,
+        tuple(classes),
+        report,
+        architecture,
+        {"anchors": anchors} | options,
+        loss_options or {},
+        flexible=flexible,
+    )

@@ -53,7 +53,7 @@ def divided(model: keras.Model, train: Any, valid: Any, epochs: int, engine: str
     whole = Part(model, train, valid)
     if engine == whole.engine or not all(hasattr(each, "through") for each in (train, valid)):
         return whole
-    parts = divide(model)
+    parts = None if None in model.input_shape[1:] else divide(model)  # features are kept, and LiteRT runs, at one size
     if parts is None:
         return whole
     trunk, tail = parts

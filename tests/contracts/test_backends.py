@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from kerascnn.tasks import landmarks, localization
 from tests.contracts.test_architectures import NUM_CLASSES, REPRESENTATIVES, draw_weights, make_pictures
 
 pytest.importorskip("jax")
@@ -18,16 +19,29 @@ pytest.importorskip("jax")
 NETWORKS = {str(network): network for network in REPRESENTATIVES}
 NETWORKS["inception_v1-auxiliary"] = replace(NETWORKS["inception_v1"], options={"auxiliary": True}, size=(67, 65))
 TRAINED = "resnet20"
+# Of three pictures: one has no object; of one some landmarks are not seen, of one none.
+PICTURES = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype("float32")
+ROWS = {
+    localization: np.float32([[[4, 6, 20, 30, 2]], [[-1, -1, -1, -1, -1]], [[0, 0, 32, 16, 0]]]),
+    landmarks: np.float32(
+        [
+            [[4, 6, 1], [20, 7, 1], [12, 18, 1]],
+            [[5, 5, 1], [-3, 40, 0], [30, 2, 1]],
+            [[0, 0, 0], [0, 0, 0], [0, 0, 0]],
+        ]
+    ),
+}
 
 # Runs in a process of its own, because Keras takes its backend once, when it is imported.
 PROGRAM = """
 import json, sys
 import jax, keras, numpy as np
 from kerascnn.architectures import build
-from kerascnn.tasks import ClassificationTask
+from kerascnn.tasks import ClassificationTask, landmarks, localization
 from kerascnn.training import Stage, fit
 
 folder, networks, trained = sys.argv[1], json.loads(sys.argv[2]), sys.argv[3]
+classes = ("ants", "bees", "cats")
 
 # To compile the random initialisers for every shape takes longer than all the rest; the weights are loaded anyway.
 keras.initializers.VarianceScaling.__call__ = lambda self, shape, dtype=None: np.zeros(shape, dtype)
@@ -50,20 +64,37 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index):
         return images, labels
 
-task = ClassificationTask(models[trained], ("ants", "bees", "cats"))
+task = ClassificationTask(models[trained], classes)
 frozen = task.model.get_layer("conv1_conv").get_weights()[0]
 history = fit(task, Batches(), Batches(), [Stage("head", 1, 0.01)], verbose=0)
 measured = task.model.evaluate(images, labels, verbose=0, return_dict=True)
+
+places = {}
+for make in (localization, landmarks):
+    name = make.__name__
+    places[name] = make("lenet5", classes, image_size=(32, 32))
+    places[name].model.load_weights(f"{folder}/{name}.weights.h5")
+    places[name].compile(keras.optimizers.SGD(0.01))
+    pictures, rows = np.load(f"{folder}/places.npy"), np.load(f"{folder}/{name}.rows.npy")
+    fitted = places[name].model.fit(pictures, rows, batch_size=2, epochs=2, shuffle=False, verbose=0)
+    places[name].model.save_weights(f"{folder}/{name}.fitted.weights.h5")
+    places[name] = fitted.history
+
 json.dump(
     {
         "backend": keras.backend.backend(),
         "row": history.rows[0],
         "measured": measured,
+        "places": places,
         "frozen": bool((frozen == task.model.get_layer("conv1_conv").get_weights()[0]).all()),
     },
     open(folder + "/outcome.json", "w"),
 )
 """
+
+
+def make_place_task(make):
+    return make("lenet5", ("ants", "bees", "cats"), image_size=(32, 32))
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +108,11 @@ def folder(tmp_path_factory):
         np.save(folder / f"{name}.images.npy", images)
         np.save(folder / f"{name}.expected.npy", keras.ops.convert_to_numpy(model(images, training=False)))
         arguments[name] = (network.name, (*network.size, 3), {**network.options, **network.narrow})
+
+    np.save(folder / "places.npy", PICTURES)
+    for make, rows in ROWS.items():
+        draw_weights(make_place_task(make).model).save_weights(folder / f"{make.__name__}.weights.h5")
+        np.save(folder / f"{make.__name__}.rows.npy", rows)
 
     environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu", "TF_CPP_MIN_LOG_LEVEL": "3"}
     environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # one step is faster than the compiler
@@ -105,3 +141,21 @@ def test_a_stage_trains_and_leaves_the_weights_of_its_row(folder):
     row = outcome["row"]
     assert outcome["measured"] == pytest.approx({"accuracy": row["val_accuracy"], "loss": row["val_loss"]}, rel=1e-4)
     assert row["val_loss"] != pytest.approx(row["loss"], rel=1e-4)  # the loss before the step, and the one after it
+
+
+@pytest.mark.parametrize("make", ROWS)
+def test_what_finds_places_is_fitted_to_the_same_weights(folder, make):
+    name = make.__name__
+    task, fitted = make_place_task(make), make_place_task(make)
+    task.model.load_weights(folder / f"{name}.weights.h5")
+    before = task.model.get_weights()
+    task.compile(keras.optimizers.SGD(0.01))
+    history = task.model.fit(PICTURES, ROWS[make], batch_size=2, epochs=2, shuffle=False, verbose=0).history
+    found = json.loads((folder / "outcome.json").read_text())["places"][name]
+    assert found.keys() == history.keys()
+    for key, values in history.items():
+        assert found[key] == pytest.approx(values, rel=1e-4, abs=1e-6)
+    fitted.model.load_weights(folder / f"{name}.fitted.weights.h5")
+    for start, ours, theirs in zip(before, task.model.get_weights(), fitted.model.get_weights(), strict=True):
+        assert (start != ours).any()
+        np.testing.assert_allclose(theirs, ours, rtol=1e-3, atol=1e-5)

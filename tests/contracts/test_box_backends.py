@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 
 from kerascnn import ops
+from kerascnn.tasks.detector_outputs import detector_outputs
 from tests.ops.test_nms import draw_crowd
 from tests.ops.torchvision_reference import draw_pairs, draw_scene
 
@@ -23,6 +25,7 @@ import sys
 import jax, keras, numpy as np
 from jax import numpy as jnp
 from kerascnn import ops
+from kerascnn.tasks.detector_outputs import detector_outputs
 
 given, path, functions, suppressions = dict(np.load(sys.argv[1])), sys.argv[2], sys.argv[3].split(), sys.argv[4].split()
 given = {name: jnp.asarray(array) for name, array in given.items()}
@@ -42,6 +45,11 @@ for name in suppressions:
     found[name + "_nothing"] = nothing.indices
 kept = jax.grad(lambda boxes: ops.non_max_suppression(boxes, given["scores"][0], max_detections=70).boxes.sum())
 found["kept"] = kept(given["boxes"][0])
+boxes, scores = keras.Input((400, 4)), keras.Input((400, 2))
+model = keras.Model([boxes, scores], detector_outputs(boxes, scores, (300, 400), max_detections=70))
+scores = jnp.stack([given["scores"], given["scores"][:, ::-1]], axis=-1)
+answers = model.predict([given["boxes"], scores], verbose=0)
+found |= {"detector_" + name: values for name, values in answers.items()}
 np.savez(path, **found)
 """
 
@@ -80,6 +88,14 @@ def test_functions_of_boxes_give_the_same_and_finite_gradients(found, name):
 
 def test_clipped_boxes_are_the_same(found):
     np.testing.assert_allclose(found["clip_boxes"], ops.clip_boxes(GIVEN["a"], (20, 30)), rtol=1e-6)
+
+
+def test_outputs_of_a_detector_are_the_same(found):
+    boxes, scores = keras.Input((400, 4)), keras.Input((400, 2))
+    model = keras.Model([boxes, scores], detector_outputs(boxes, scores, (300, 400), max_detections=70))
+    answers = model.predict([GIVEN["boxes"], np.stack([GIVEN["scores"], GIVEN["scores"][:, ::-1]], axis=-1)], verbose=0)
+    for name, values in answers.items():
+        np.testing.assert_allclose(found[f"detector_{name}"], values, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", SUPPRESSIONS)

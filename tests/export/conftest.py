@@ -1,4 +1,4 @@
-"""One small trained-looking task and its four files, shared by the tests of the export."""
+"""Two small trained-looking tasks, a classifier and a detector, and their four files, shared by the tests."""
 
 import keras
 import numpy as np
@@ -9,6 +9,7 @@ from sklearn.linear_model import LogisticRegression
 from kerascnn.export.parity import Reference
 from kerascnn.export.tflite import convert
 from kerascnn.tasks import ClassificationTask
+from tests.export.detector import DetectorTask, draw_scenes, make_detector
 
 CLASSES = ("ant", "bee", "crème brûlée")
 SIZE = (40, 48)
@@ -57,3 +58,21 @@ def reference(task: ClassificationTask) -> Reference:
 def files(task: ClassificationTask) -> dict[str, bytes]:
     """The four files."""
     return convert(task, [make_pictures(96)])
+
+
+@pytest.fixture(scope="session")
+def detector() -> DetectorTask:
+    """A small detector of coloured rectangles."""
+    return make_detector()
+
+
+@pytest.fixture(scope="session")
+def detector_reference(detector: DetectorTask) -> Reference:
+    """Its answers on pictures that the calibration has not seen."""
+    return Reference.of(detector, [draw_scenes(30, seed=1)])
+
+
+@pytest.fixture(scope="session")
+def detector_files(detector: DetectorTask) -> dict[str, bytes]:
+    """Its four files."""
+    return convert(detector, [draw_scenes(50, seed=2)])

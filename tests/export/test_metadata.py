@@ -49,6 +49,27 @@ def test_an_integer_input_declares_no_normalisation(files):
     assert not image.processUnits
 
 
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_the_outputs_of_a_detector_are_what_the_schema_calls_so(detector_files, precision):
+    model = unpack(detector_files[precision])
+    (graph,) = read_metadata(detector_files[precision]).subgraphMetadata
+    given = {output.name.decode(): output for output in graph.outputTensorMetadata}
+    shapes = {
+        name: model.subgraphs[0].tensors[index].shape.tolist()
+        for name, index in zip(given, model.subgraphs[0].outputs, strict=True)
+    }
+    assert shapes == {"location": [1, 20, 4], "category": [1, 20], "score": [1, 20], "number of detections": [1]}
+    content = given["location"].content
+    assert content.contentPropertiesType == metadata_schema.ContentProperties.BoundingBoxProperties
+    boxes = content.contentProperties
+    assert boxes.type == metadata_schema.BoundingBoxType.BOUNDARIES
+    assert boxes.coordinateType == metadata_schema.CoordinateType.RATIO
+    assert boxes.index.tolist() == [1, 0, 3, 2]
+    (labels,) = given["category"].associatedFiles
+    assert labels.type == metadata_schema.AssociatedFileType.TENSOR_VALUE_LABELS
+    assert not any(output.associatedFiles for name, output in given.items() if name != "category")
+
+
 def test_labels_are_a_stored_file_after_the_model(files):
     with zipfile.ZipFile(io.BytesIO(files["int8"])) as archive:
         (entry,) = archive.infolist()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kerascnn.metrics.coco import coco_metrics
-from kerascnn.metrics.detection import summarise_detections
+from kerascnn.metrics.detection import best_score_threshold, summarise_detections
 from kerascnn.metrics.precision_recall import rank_detections
 from tests.metrics.naive_detection import make_pictures
 
@@ -22,7 +22,7 @@ def test_a_summary_by_hand():
     # Of b, up to a recall of a half the precision is 1: 51 of 101 recalls for COCO.
     assert found["ap"] == found["ap50"] == pytest.approx((1 + 51 / 101) / 2)
     assert found["voc_ap50"] == pytest.approx((1 + 1 / 2) / 2)
-    assert found["score_threshold"] == pytest.approx(0.6)
+    assert found["score_threshold"] == best_score_threshold(TARGETS, DETECTIONS, 3) == pytest.approx(0.6)
     assert (found["precision"], found["recall"], found["f1"]) == pytest.approx((1, 2 / 3, 4 / 5))
     a, b, c = found["per_class"]
     assert a == {"class": "a", "ap": 1, "ap50": 1, "precision": 1, "recall": 1, "f1": 1, "support": 1}
@@ -80,7 +80,7 @@ def test_curves_are_thinned_with_both_ends_and_keep_to_the_curve(num_pictures):
 def test_where_nothing_is_found_the_summary_can_still_be_stored(targets, detections):
     found = summarise_detections([targets], [detections], "ab")
     json.dumps(found, allow_nan=False)
-    assert found["score_threshold"] == 0.5
+    assert found["score_threshold"] == best_score_threshold([targets], [detections], 2) == 0.5
     assert found["ap"] == (0 if len(targets) else None)
     assert found["errors"]["total"]["background"] == len(detections)
     assert found["errors"]["total"]["missed"] == len(targets)

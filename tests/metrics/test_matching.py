@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerascnn.metrics.matching import match_greedily, pair_pictures
+from kerascnn.metrics.matching import match_greedily, match_objects, pair_pictures
 
 TRUTH = np.float32([[0, 0, 0, 0, -1], [1, 2, 3, 4, 1]])
 FOUND = np.float32([[0, 0, 1, 1, 0.2, 0], [0, 0, 2, 2, 0.9, 1], [9, 9, 0, 0, 0.9, -1], [0, 0, 3, 3, 0.9, 0]])
@@ -28,6 +28,17 @@ def test_each_object_is_found_once_by_the_surest():
     assert match_greedily(ious, 0.5).tolist() == [0, 1, -1, -1]
     assert match_greedily(ious, 0.8).tolist() == [0, -1, -1, -1]
     np.testing.assert_array_equal(ious, before)
+
+
+def test_objects_are_found_by_boxes_of_their_class():
+    truth = np.float32([[0, 0, 10, 10, 0], [0, 0, 10, 10, 1], [20, 20, 30, 30, 1]])
+    found = np.float32(
+        [[0, 0, 10, 9, 0.9, 1], [0, 0, 10, 10, 0.8, 1], [20, 20, 30, 26, 0.7, 1], [20, 20, 30, 30, 0.6, 0]]
+    )
+    assert match_objects(found, truth).tolist() == [1, -1, 2, -1]
+    assert match_objects(found, truth, 0.7).tolist() == [1, -1, -1, -1]
+    assert match_objects(found[:0], truth).tolist() == []
+    assert match_objects(found, truth[:0]).tolist() == [-1] * 4
 
 
 @pytest.mark.parametrize("shape", [(0, 0), (0, 2), (2, 0)])

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from kerascnn.report import Mistake, describe_answer, draw_answer, make_mistake
+from kerascnn.report.gallery import MISSED, RIGHT, WRONG
+from kerascnn.report.palette import class_color
 from kerascnn.results import Classification, Detections, Landmarks
 
 CLASSES = ("ants", "bees")
@@ -18,17 +20,39 @@ def test_a_classifier_said_one_thing_and_another_was_true():
 
 
 def test_boxes_are_drawn_and_named():
-    boxes = np.float32([[8, 8, 40, 40]])
+    boxes = np.float32([[80, 80, 400, 400]])
     truth = Detections(CLASSES, boxes, np.ones(1), np.array([1]))
     nothing = Detections(CLASSES, boxes[:0], np.ones(0), np.array([], int))
-    picture = np.full((48, 64, 3), 7, np.uint8)
+    picture = np.full((480, 640, 3), 7, np.uint8)
     missed = make_mistake(nothing, truth, picture, "1.jpg")
     assert (missed.true, missed.said, missed.note) == ("bees", "nothing", "")
-    wrong = make_mistake(Detections(CLASSES, boxes + 4, np.array([0.5]), np.array([0])), truth, picture, "1.jpg")
+    wrong = make_mistake(Detections(CLASSES, boxes + 40, np.array([0.5]), np.array([0])), truth, picture, "1.jpg")
     assert (wrong.said, wrong.note) == ("ants", "50.0%")
     changed = [np.any(each.picture != picture, axis=-1) for each in (missed, wrong)]
-    assert changed[0][8:40, 8].all() and not changed[0][44, 44]  # the edges of the true box, and no other
-    assert changed[1][43, 43] and (picture == 7).all()
+    assert changed[0][80:400, 80].all() and not changed[0][440, 440]  # the edges of the true box, and no other
+    assert changed[1][439, 439] and (picture == 7).all()
+
+
+def test_of_many_boxes_those_that_are_right_missed_and_wrong_differ():
+    corners = np.float32([[40 * column, 40 * row] for row in range(4) for column in range(5)])  # 20 boxes
+    boxes = np.concatenate([corners + 4, corners + 36], axis=1)
+    class_ids = np.arange(20) % 2
+    truth = Detections(CLASSES, boxes, np.ones(20), class_ids)
+    # The last one is missed; the first has the wrong class; the second is found twice.
+    found = Detections(
+        CLASSES, np.concatenate([boxes[:19], boxes[1:2]]), np.linspace(0.9, 0.5, 20), np.array([1, *class_ids[1:19], 1])
+    )
+    picture = np.full((200, 200, 3), 7, np.uint8)
+    mistake = make_mistake(found, truth, picture, "1.jpg")
+    assert (mistake.true, mistake.said, mistake.note) == ("10 ants, 10 bees", "11 bees, 9 ants", "2 missed, 2 wrong")
+    assert mistake.picture.shape == (400, 400, 3)  # so that names hide little
+    left = {index: tuple(mistake.picture[int(y1 + y2), int(2 * x1)]) for index, (x1, y1, x2, y2) in enumerate(boxes)}
+    right, missed, wrong = (class_color(number) for number in (RIGHT, MISSED, WRONG))
+    assert (left[0], left[1], left[19]) == (wrong, wrong, missed)
+    assert {left[index] for index in range(2, 19)} == {right}
+    again = make_mistake(truth, truth, picture, "1.jpg")
+    assert (again.note, again.said) == ("", again.true)
+    assert len(np.unique(again.picture.reshape(-1, 3), axis=0)) == 2  # no names, and nothing but the boxes
 
 
 def test_the_landmark_that_is_farthest_off_is_named():

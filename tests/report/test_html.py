@@ -1,10 +1,13 @@
+import base64
 import copy
+import io
 import os
 import re
 from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from kerascnn.metrics.detection import summarise_detections
 from kerascnn.report import units
@@ -320,11 +323,43 @@ def test_mistakes_that_are_not_shown_are_counted(tmp_path):
     assert "These are 1 of 70." in _visible((tmp_path / "report.html").read_text(encoding="utf-8"))
 
 
-def test_a_detector_has_its_curves_and_its_errors(tmp_path):
-    boxes = np.float32([[0, 0, 10, 10, 0], [20, 20, 40, 40, 1]])
-    found = np.float32([[0, 0, 10, 10, 0.9, 0], [20, 20, 40, 41, 0.8, 0], [50, 50, 60, 60, 0.7, 1]])
-    metrics = summarise_detections([boxes], [found], ["ants", "bees"], score_threshold=0.5)
+BOXES = np.float32([[0, 0, 10, 10, 0], [20, 20, 40, 40, 1]])
+FOUND = np.float32([[0, 0, 10, 10, 0.9, 0], [20, 20, 40, 41, 0.8, 0], [50, 50, 60, 60, 0.7, 1]])
+
+
+def test_a_detector_made_of_a_classifier_has_its_curves_and_its_errors(tmp_path):
+    metrics = summarise_detections([BOXES], [FOUND], ["ants", "bees"], score_threshold=0.5)
     text = _visible(_write(tmp_path, _card() | {"detection": {"metrics": {"validation": metrics}}}))
     assert "As a detector, validation: AP50 50.0%" in text
     assert "on 1 pictures with 2 objects" in text and "above 0.50" in text
+    assert text.count("Dashed lines") == 1  # training is shown once
     assert "As a detector" not in _visible(_write(tmp_path, _card()))
+
+
+def _detector_card(found):
+    """The card of a detector that found some boxes, of ants, bees and wasps, of which there are none."""
+    classes = ["ants", "bees", "wasps"]
+    metrics = summarise_detections([BOXES], [found], classes, score_threshold=0.75) | {"score": 0.5}
+    card = _card() | {"task": "yolo", "score_name": "AP50", "monitor": "ap", "classes": classes}
+    return card | {"metrics": {"validation": metrics, "test": metrics}}
+
+
+def test_a_detector_shows_each_split_and_the_largest_mistakes(tmp_path):
+    history = [row | {"ap": 0.1, "val_ap": 0.2} for row in HISTORY]
+    html = _write(tmp_path, _detector_card(FOUND), [_mistake(shape=(600, 300))], history)
+    text = _visible(html)
+    assert "Detection of 3 classes (ants, bees, wasps)" in text
+    assert "Test: AP50 50.0% on 1 pictures with 2 objects" in text and "Validation: AP50 50.0%" in text
+    assert "above 0.75, which did best on the validation pictures: precision 50.0%, recall 50.0%" in text
+    assert "Average precision" in text and text.count("Dashed lines") == 1
+    table = html[html.index("By class") : html.index("Worst mistakes")]
+    assert re.findall(r'<th scope="row">(\w+)', table)[:3] == ["bees", "ants", "wasps"]
+    assert "no objects, so nothing is known" in table
+    assert "an object that was missed" in text and 'class="mistakes large"' in html
+    (url,) = re.findall(r"data:image/jpeg;base64,([^\"]+)", html)
+    assert Image.open(io.BytesIO(base64.b64decode(url))).size == (288, 576)
+
+
+def test_a_detector_that_found_nothing_has_a_page_too(tmp_path):
+    text = _visible(_write(tmp_path, _detector_card(FOUND[:0]), history=[]))
+    assert "Test: AP50 0.0%" in text and f"precision {units.MISSING}, recall 0.0%" in text

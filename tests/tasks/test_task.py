@@ -28,6 +28,21 @@ def test_round_trip_answers_the_same(task, tmp_path):
     assert (loaded.classes, loaded.image_size) == (CLASSES, (8, 6))
 
 
+@pytest.mark.parametrize("before", [0, 8])
+def test_a_model_of_another_process_can_be_built_upon(tmp_path, before):
+    keras.backend.clear_session()  # names start again, as in a new process
+    inputs = layers.Input((8, 6, 3), name="image")
+    x = layers.GlobalAveragePooling2D()(inputs)
+    for _ in range(before):
+        x[:, :1]  # named too
+    logits = layers.Concatenate(name="predictions")([x[:, :2], x[:, 1:]])
+    keras.Model(inputs, logits, name="tiny").save(tmp_path / "model.keras")
+    keras.backend.clear_session()
+    model = load_task(tmp_path / "model.keras", "classification", ["a", "b", "c", "d"]).model
+    extended = keras.Model(model.input, [model.output[:, number : number + 1] for number in range(before + 3)])
+    assert len({operation.name for operation in extended.operations}) == len(extended.operations)
+
+
 def test_two_calls_and_plain_keras_trains(task):
     images, before = np.random.default_rng(0).uniform(0, 255, (3, 8, 6, 3)), task.model.get_weights()
     task.compile()

@@ -63,6 +63,18 @@ def test_the_swap_of_faces_is_that_of_the_mirror():
     assert all(step.numbers > 0 for step in faces())
 
 
+def test_detection_makes_things_larger_and_smaller():
+    sample = {"image": tf.zeros((40, 60, 3), tf.uint8), "class_ids": tf.zeros(1, tf.int32)}
+    sample["boxes"] = tf.constant([[29.9, 19.9, 30.1, 20.1]])  # so small that the border hardly ever cuts it
+    augment = tf.autograph.experimental.do_not_convert(compose(*preset("detection")))
+    seeds = tf.data.Dataset.range(400).map(lambda number: tf.stack([number, 7]))
+    results = list(seeds.map(lambda seed: augment(sample, seed)))
+    boxes = np.array([result["boxes"][0] for result in results if result["class_ids"][0] == 0])
+    factors = np.sqrt(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1)) / 0.2
+    assert factors.min() >= 1 / 1.5 - 1e-3 and factors.max() <= 0.45**-0.5 + 1e-3
+    assert 0.2 <= np.mean(factors < 1) <= 0.5 and len(boxes) >= 0.9 * len(results)
+
+
 def test_an_unknown_name_is_refused_with_those_there_are():
     with pytest.raises(ValueError, match=r"none, mirror, light, small, standard, .*faces.*'heavy'"):
         preset("heavy")

@@ -1,0 +1,85 @@
+"""train_yolo.py and detect.py: a run, what is found with it in pictures and videos, and what cannot be used."""
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerascnn.data.video import open_video, write_video
+from kerascnn.export import PRECISIONS, TFLiteModel
+from tests.pipelines.conftest import PIPELINES
+
+
+@pytest.fixture(scope="module")
+def yolo_run(run, workplace):
+    """The run folder of `train_yolo.py --smoke`."""
+    outcome = run("train_yolo.py", "--smoke")
+    assert outcome.returncode == 0, outcome.stderr
+    assert "Anchors of stride 32: " in outcome.stderr
+    return workplace / "saved_models" / "smoke_yolo"
+
+
+@pytest.fixture
+def detect(monkeypatch):
+    """The script, in this process, which saves half a minute of imports a test."""
+    monkeypatch.syspath_prepend(PIPELINES)
+    monkeypatch.setenv("COLUMNS", "200")
+    return importlib.import_module("detect")
+
+
+def test_the_run_folder_is_complete_and_its_card_is_true(yolo_run):
+    card = json.loads((yolo_run / "card.json").read_text(encoding="utf-8"))
+    assert (card["task"], card["score_name"], card["monitor"]) == ("yolo", "AP50", "ap")
+    threshold = card["chosen"]["score_threshold"]
+    assert [card["metrics"][split]["score_threshold"] for split in ("validation", "test")] == [threshold] * 2
+    page = (yolo_run / "report.html").read_text(encoding="utf-8")
+    assert "Detection of 10 classes" in page and "By class, lowest AP50 first" in page
+    for precision in PRECISIONS:
+        model = TFLiteModel((yolo_run / f"model_{precision}.tflite").read_bytes())
+        found = model.predict(np.zeros((1, 96, 96, 3), np.uint8))
+        assert set(found) == {"location", "category", "score", "number"}
+
+
+def test_smoke_prints_what_was_found_and_draws_it(yolo_run, run, workplace):
+    outcome = run("detect.py", "--smoke", "--model", "float32", "--save", "boxes")
+    assert outcome.returncode == 0, outcome.stderr
+    assert outcome.stdout.count("smoke_pictures") == 3 and "smoke_video.mp4 (5 frames)" in outcome.stdout
+    *drawn, film = sorted((workplace / "boxes").iterdir())
+    assert [Image.open(path).size for path in drawn] == [(160, 160)] * 3
+    assert (film.name, open_video(film).num_frames) == ("003_smoke_video.mp4", 5)
+
+
+def test_it_is_measured_by_the_script_for_every_task(yolo_run, run):
+    card = json.loads((yolo_run / "card.json").read_text(encoding="utf-8"))
+    outcome = run("evaluate.py", "--run", yolo_run, "--split", "test")
+    assert outcome.returncode == 0, outcome.stderr
+    test = card["metrics"]["test"]
+    assert f"AP50 {test['score']:.1%} on {test['examples']} pictures" in outcome.stdout
+    assert "precision" in outcome.stdout and "recall" in outcome.stdout
+
+
+def test_what_cannot_be_read_is_named_and_the_others_are_looked_at(detect, yolo_run, tmp_path, capsys, caplog):
+    for name in ("broken.png", "broken.mp4"):
+        (tmp_path / name).write_bytes(b"\x89PNG")
+    write_video(tmp_path / "good.mp4", np.full((2, 40, 60, 3), 99, np.uint8), 25)
+    assert detect.main(detect.Config(files=(tmp_path, tmp_path / "none.mov"), run=yolo_run)) == 1
+    printed = capsys.readouterr().out
+    assert "good.mp4 (2 frames)" in printed and "broken" not in printed
+    for name in ("broken.png", "broken.mp4", "none.mov"):
+        assert f"{name} was left out" in caplog.text
+    with pytest.raises(ValueError, match="None of the files"):
+        detect.main(detect.Config(files=(tmp_path / "broken.png",), run=yolo_run))
+
+
+def test_what_cannot_be_done_is_said(detect, yolo_run, smoke_run, tmp_path):
+    files = (yolo_run / "golden" / "0.png",)
+    for settings, message in (
+        ({"run": yolo_run}, "Say which run"),
+        ({"files": files}, "Say which run"),
+        ({"files": files, "run": smoke_run}, r"is no run of train_yolo\.py: its task is classification"),
+        ({"files": files, "run": yolo_run, "score_threshold": 2.0}, "Received: score_threshold=2.0"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            detect.main(detect.Config(**settings))
