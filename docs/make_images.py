@@ -1,7 +1,8 @@
 """Make the README's pictures again: `python docs/make_images.py`, after the runs that they show.
 
-These are `make demo`, and `train_localizer.py`, `train_landmarks.py` and `train_yolo.py` with their defaults. The
-report is photographed by headless Chromium; what is not there is left as it is.
+These are `make demo`, `train_localizer.py`, `train_landmarks.py` and `train_yolo.py` with their defaults, and for the
+pyramids `train_windows.py --copies 6 --augment light --epochs 12 --rounds 1 --most-of-a-class 1`. The report is
+photographed by headless Chromium; what is not there is left as it is.
 """
 
 import io
@@ -15,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import tyro
 from PIL import Image
+from pyramid import draw_pyramids
 
 from kerascnn.data import pipeline
 from kerascnn.data.faces import FIRST_IDENTITY, render_face
@@ -41,6 +43,10 @@ class Config:
     """The run of train_landmarks.py whose answers are drawn."""
     detector: Path = Path("saved_models/scenes")
     """The run of train_yolo.py whose answers are drawn."""
+    windows: Path = Path("saved_models/scenes_windows")
+    """The run of train_windows.py whose pyramids are drawn."""
+    found: tuple[int, ...] = (154, 161)
+    """Numbers of the test pictures of it: some of those in which it finds everything."""
     first: int = 20
     """Number of the first scene on the sheet."""
 
@@ -52,6 +58,8 @@ def main(config: Config) -> None:
     runs = [run for run in (config.localizer, config.landmarks) if (run / "card.json").exists()]
     if len(runs) == 2:
         save(make_sheet([picture for run in runs for picture in draw_answers(run, COLUMNS)]), IMAGES / "places.jpg")
+    if (config.windows / "card.json").exists():
+        save(draw_pyramids(config.windows, config.found), IMAGES / "sliding_windows.jpg")
     if (config.detector / "card.json").exists():
         save(make_sheet(draw_answers(config.detector, ROWS * COLUMNS)), IMAGES / "detections.jpg")
     browser = shutil.which("chromium") or shutil.which("google-chrome")
