@@ -29,9 +29,10 @@ def present(metrics: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any
     """
     ap50 = {row["class"]: row["ap50"] for row in metrics["per_class"]}
     curves = [{**curve, "ap50": ap50[curve["class"]]} for curve in metrics["curves"]]
+    overall = metrics["curve"] if len(curves) > 1 else None
     chosen = (metrics["recall"], metrics["precision"])
     return {
-        "curves": Markup(plot_precision_recall(curves, chosen=None if None in chosen else chosen)),
+        "curves": Markup(plot_precision_recall(curves, overall=overall, chosen=None if None in chosen else chosen)),
         "errors": Markup(plot_detection_errors(metrics["errors"]["total"])),
         "classes": sorted(metrics["per_class"], key=lambda row: (row["support"] == 0, row["ap50"] or 0.0)),
     }
