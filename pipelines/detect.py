@@ -7,7 +7,6 @@ milliseconds a picture took; with --save, writes pictures and videos with the bo
 """
 
 import dataclasses
-import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,19 +15,16 @@ from typing import Literal
 import numpy as np
 import tyro
 from console import run_script
-from detections import find_in_pictures, find_in_video, list_files
+from detections import detect_in_files
 from smoke import smoke_pictures
 from train_yolo import SMOKE_RUN
 from train_yolo import Config as TrainConfig
 from train_yolo import main as train
-from windows import print_found
 
 from kerascnn.data import open_source
-from kerascnn.data.video import is_video, open_video, write_video
+from kerascnn.data.video import write_video
 from kerascnn.runs import load_answerer, open_run
 from kerascnn.tasks import DetectionTask
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,21 +57,7 @@ def main(config: Config) -> int:
         task = dataclasses.replace(task, score_threshold=config.score_threshold)
     detect = load_answerer(config.run, task, config.model)
     detect(np.zeros((*task.image_size, 3), np.uint8))  # the first picture takes longer, and is not to be timed
-    files = list_files(config.files)
-    rows, left_out = find_in_pictures([file for file in files if not is_video(file)], detect, config.save)
-    for file in filter(is_video, files):
-        try:
-            save = config.save and config.save / f"{len(rows):03d}_{file.stem}.mp4"
-            rows.append(find_in_video(open_video(file), detect, save))
-        except (FileNotFoundError, ValueError) as error:
-            logger.warning("%s was left out: %s", file, error)
-            left_out += 1
-    if not rows:
-        raise ValueError("None of the files can be read.")
-    print_found(*zip(*rows, strict=True))
-    if config.save is not None:
-        logger.info("Wrote %d files to %s.", len(rows), config.save)
-    return 1 if left_out else 0
+    return detect_in_files(config.files, detect, config.save)
 
 
 def _smoke(config: Config) -> Config:

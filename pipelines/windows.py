@@ -1,8 +1,7 @@
 """What the scripts of sliding windows share: the detector of a run, how good it is, and the tables of that."""
 
 import logging
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,6 @@ from rich.table import Table
 
 from kerascnn.data import Split
 from kerascnn.metrics.detection import summarise_detections
-from kerascnn.report import draw_boxes
-from kerascnn.results import Detections
 from kerascnn.tasks import ClassificationTask, SlidingWindow, sliding_window
 
 logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns that each size of a picture is traced, as it must be
@@ -44,24 +41,6 @@ def measure(detector: SlidingWindow, *splits: Split, score_threshold: float | No
         targets += [np.column_stack(each) for each in zip(*annotations, strict=True)]
         detections += [detector.detect(image).rows for image, _ in read_pictures(split)]
     return summarise_detections(targets, detections, detector.classes, score_threshold=score_threshold)
-
-
-def draw_detections(image: np.ndarray, found: Detections) -> np.ndarray:
-    """Draw what was found on its picture."""
-    return draw_boxes(image, found.boxes, labels=found.class_names, scores=found.scores, class_ids=found.class_ids)
-
-
-def print_found(names: Sequence[str], found: Sequence[Detections], seconds: Sequence[float]) -> None:
-    """Print how many of each class were found in each picture, and how long that took."""
-    table = Table()
-    for heading in ("picture", "found"):
-        table.add_column(heading, overflow="fold")
-    table.add_column("ms", justify="right")
-    for name, each, duration in zip(names, found, seconds, strict=True):
-        counts = Counter(each.class_names).most_common()
-        text = ", ".join(f"{count} {class_name}" for class_name, count in counts)
-        table.add_row(escape(name), escape(text) or "\N{EN DASH}", f"{1000 * duration:,.0f}")
-    Console().print(table)
 
 
 def print_detection(metrics: Mapping[str, Mapping[str, Any]]) -> None:
