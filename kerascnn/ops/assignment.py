@@ -29,9 +29,7 @@ def assign_by_anchor(rows: keras.KerasTensor, places: Places) -> keras.KerasTens
         Redmon and Farhadi 2018, "YOLOv3", arXiv:1804.02767, section 2.1; the course's notes on anchor boxes.
     """
     sizes = rows[..., 2:4] - rows[..., :2]
-    centers = ops.expand_dims((rows[..., :2] + rows[..., 2:4]) / 2, 2) / places.strides  # (B, M, N, 2) in cells
-    inside = ops.all(ops.floor(centers) == places.cells, axis=-1) & _is_object(rows)
-    similarity = ops.where(inside, _shape_iou(sizes, places.anchors), NONE)
+    similarity = ops.where(_has_center(rows, places) & _is_object(rows), _shape_iou(sizes, places.anchors), NONE)
     number = min(FALLBACKS, similarity.shape[-1] or FALLBACKS)
     similarity, candidates = ops.top_k(similarity, number)  # (B, M, K) each
     return _invert(_settle(similarity, ops.cast(candidates, "int32")), ops.shape(places.cells)[0])
@@ -39,6 +37,8 @@ def assign_by_anchor(rows: keras.KerasTensor, places: Places) -> keras.KerasTens
 
 def assign_by_alignment(rows: keras.KerasTensor, predictions: Predictions) -> tuple[keras.KerasTensor, ...]:
     """Give each object to the ten predictions that answer for it best already, among those whose cell lies in it.
+
+    The middle of the cell must lie in the object, or the object's centre in the cell, as one smaller than a cell needs.
 
     How well is score^0.5 IoU^6. A prediction that several objects want answers for the one that it overlaps most.
 
@@ -56,7 +56,7 @@ def assign_by_alignment(rows: keras.KerasTensor, predictions: Predictions) -> tu
         score is not rooted and thirteen answer.
     """
     overlaps = pairwise_iou(rows[..., :4], predictions.boxes)  # (B, M, N)
-    inside = _contains(rows, predictions.places) & _is_object(rows)
+    inside = (_contains(rows, predictions.places) | _has_center(rows, predictions.places)) & _is_object(rows)
     alignment = ops.where(inside, _scores(rows, predictions) ** SCORE_POWER * overlaps**IOU_POWER, 0.0)
     number = min(ALIGNED, alignment.shape[-1] or ALIGNED)
     least = ops.top_k(alignment, number)[0][..., -1:]
@@ -114,6 +114,12 @@ def _invert(chosen: keras.KerasTensor, number: int) -> keras.KerasTensor:
     mine = ops.expand_dims(chosen, 1) == ops.reshape(ops.arange(number, dtype="int32"), (1, -1, 1))  # (B, N, M)
     objects = ops.arange(ops.shape(chosen)[1], dtype="int32")
     return ops.max(ops.where(mine, objects, NONE), axis=-1)
+
+
+def _has_center(rows: keras.KerasTensor, places: Places) -> keras.KerasTensor:
+    """Tell the centre of which object lies in which cell, (B, M, N)."""
+    centers = ops.expand_dims((rows[..., :2] + rows[..., 2:4]) / 2, 2) / places.strides  # (B, M, N, 2) in cells
+    return ops.all(ops.floor(centers) == places.cells, axis=-1)
 
 
 def _contains(rows: keras.KerasTensor, places: Places) -> keras.KerasTensor:

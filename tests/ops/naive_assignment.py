@@ -51,7 +51,9 @@ def assign_by_alignment_naively(rows, boxes, objectness, classes, places):
     for i, row in enumerate(rows):
         for n in range(number):
             x, y = (places.cells[n] + 0.5) * places.strides[n]
-            if is_object(row) and row[0] < x < row[2] and row[1] < y < row[3]:
+            center = np.float32([row[0] + row[2], row[1] + row[3]]) / 2 / places.strides[n]
+            is_in_cell = (np.floor(center) == places.cells[n]).all()
+            if is_object(row) and (is_in_cell or (row[0] < x < row[2] and row[1] < y < row[3])):
                 score = sigmoid(objectness[n]) * sigmoid(classes[n, int(row[4])])
                 overlaps[i, n] = compute_iou(row[:4], boxes[n])
                 alignment[i, n] = score**0.5 * overlaps[i, n] ** 6
