@@ -55,12 +55,10 @@ def detect_in_files(paths: Sequence[Path], detect: Detect, save: Path | None = N
     found, left_out = _look_at_pictures([file for file in files if not is_video(file)], detect, save)
     for file in filter(is_video, files):
         try:
-            video = open_video(file)
+            found.append(_look_at_video(open_video(file), detect, save and save / f"{len(found):03d}_{file.stem}.mp4"))
         except (FileNotFoundError, ValueError) as error:
             logger.warning("%s was left out: %s", file, error)
             left_out += 1
-        else:
-            found.append(_look_at_video(video, detect, save and save / f"{len(found):03d}_{file.stem}.mp4"))
     if not found:
         raise ValueError("None of the files can be read.")
     _print(found)

@@ -7,15 +7,16 @@ MediaPipe's ObjectDetector opens the TFLite files as they are.
 
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import tyro
 from console import run_script
 from fine_tuning import TransferConfig
-from training import make_small, train
+from training import Option, make_small, train
 
-from kerascnn.architectures import check_options
+from kerascnn.architectures import check_options, stride_layers
 from kerascnn.data import Source, mosaic, object_sizes
 from kerascnn.data.augment import Mosaic
 from kerascnn.ops import find_anchors
@@ -49,12 +50,16 @@ class Config(TransferConfig):
     """The loss of the box: 1 less the complete IoU, or squared errors of its offsets, as in the papers."""
     augment: str = "detection"
     """How pictures change at random in training: none, light, detection and others; see preview.py."""
+    loss_options: dict[str, Option] = field(default_factory=dict)
+    """Further options of the loss, in pairs: label_smoothing 0.1, no_object_weight 0.5. See YoloLoss."""
+    dropout: tyro.conf.Suppress[float | None] = None
+    """A detector has none."""
     mosaic: float = 0.0
     """Share of the pictures that are put together with three others, but for the last fifth of the epochs. It is for
     objects of all sizes, and for long trainings."""
     train_sizes: tuple[int, ...] = ()
     """Sides in pixels of the pictures that are trained on, multiples of the last stride, one for each step, such as 256
-    320 384: the network then also detects in pictures of other sizes. By default, image_size alone."""
+    320 384: it gets used to things of all sizes. By default, image_size alone."""
     batch_size: int = 8
     """Pictures in a step: with few pictures, small batches make more steps of an epoch."""
     head_epochs: int = 1
@@ -93,7 +98,7 @@ def _make_task(config: Config, source: Source) -> YoloTask:
     for stride, shapes in zip(config.strides, anchors, strict=True):
         logger.info("Anchors of stride %d: %s.", stride, ", ".join(f"{width} x {height}" for width, height in shapes))
     logger.info("The most similar anchor has an IoU of %.3f with an object, on average.", mean_iou)
-    return detection(
+    task = detection(
         config.architecture,
         source.classes,
         anchors,
@@ -102,9 +107,13 @@ def _make_task(config: Config, source: Source) -> YoloTask:
         weights=config.start,
         strides=config.strides,
         offsets=config.offsets,
-        loss_options={"assignment": config.assignment, "box_form": config.box_form},
+        loss_options={"assignment": config.assignment, "box_form": config.box_form} | config.loss_options,
         **config.options,
     )
+    last_stride = int(stride_layers(task.model)[-1].removeprefix("stride"))
+    if any(side < 1 or side % last_stride for side in config.train_sizes):
+        raise ValueError(f"train_sizes must be multiples of {last_stride}. Received: {config.train_sizes}.")
+    return task
 
 
 def _smoke(config: Config) -> Config:

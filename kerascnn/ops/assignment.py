@@ -36,7 +36,7 @@ def assign_by_anchor(rows: keras.KerasTensor, places: Places) -> keras.KerasTens
 
 
 def assign_by_alignment(rows: keras.KerasTensor, predictions: Predictions) -> tuple[keras.KerasTensor, ...]:
-    """Give each object to the ten predictions that answer for it best already, among those whose cell lies in it.
+    """Give each object to the ten predictions that answer for it best already, among those whose cells are its own.
 
     The middle of the cell must lie in the object, or the object's centre in the cell, as one smaller than a cell needs.
 

@@ -67,8 +67,11 @@ class DetectionTask(Task):
         self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None
     ) -> list[Detections]:
         """Give the detections of `decode` that count."""
-        threshold = DEFAULT_SCORE_THRESHOLD if self.score_threshold is None else self.score_threshold
-        return [found.above(threshold) for found in self.decode(outputs, sizes)]
+        return [found.above(self._threshold) for found in self.decode(outputs, sizes)]
+
+    @property
+    def _threshold(self) -> float:
+        return DEFAULT_SCORE_THRESHOLD if self.score_threshold is None else self.score_threshold
 
     def tuned(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> "DetectionTask":
         """Give the task with the score threshold of the best F1."""
@@ -111,8 +114,16 @@ class DetectionTask(Task):
         return detector_differences(outputs, others)
 
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
-        """Give the share of answers, of both models, that the other found too: the same class, an IoU of 0.5."""
-        ours, theirs = (list(zip(self.answers(each), self.decode(each), strict=True)) for each in (outputs, others))
+        """Give the share of answers, of both models, that the other found too: the same class, an IoU of 0.5.
+
+        The other's score must come to half the threshold: the same thing may be just above it in one and below in the
+        other.
+        """
+        low = self._threshold / 2
+        ours, theirs = (
+            [(found.above(self._threshold), found.above(low)) for found in self.decode(each)]
+            for each in (outputs, others)
+        )
         unmatched = total = 0
         for (our_answers, we_found), (their_answers, they_found) in zip(ours, theirs, strict=True):
             for answers, found in ((our_answers, they_found), (their_answers, we_found)):

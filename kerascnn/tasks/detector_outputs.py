@@ -41,7 +41,8 @@ def detector_outputs(
         are. The others are zeros.
     """
     suppression = NonMaxSuppression(iou_threshold, score_threshold, max_detections, max_candidates, name="suppression")
-    kept = suppression(boxes, scores)
+    # Keras 3.15 takes a product with a constant for a sparse tensor, which cannot be suppressed; a sum is dense again.
+    kept = suppression(boxes + 0.0, scores + 0.0)
     corners = ops.clip(to_relative(kept["boxes"], image_size), 0, 1)
     return {
         "location": ops.take(corners, [1, 0, 3, 2], axis=-1),

@@ -58,7 +58,7 @@ class YoloTask(DetectionTask):
 
     @property
     def float_after(self) -> Sequence[str]:
-        """The convolutions of the grids' heads: in 8 bits, a box would be off by a pixel or more."""
+        """The last convolutions of the grids: a box computed in 8 bits from what they give would be off by a pixel."""
         return [layer.name for layer in self.model.layers if re.fullmatch(HEAD, layer.name)]
 
     def serving_model(self) -> keras.Model:
@@ -85,7 +85,8 @@ def detection(
         classes: at least one name; their order is that of the class ids.
         anchors: of each grid, see `kerascnn.ops.find_anchors`.
         image_size: (height, width) of the network's input in pixels.
-        any_size: whether it can be trained on pictures of several sizes, see `kerascnn.data.pipeline`.
+        any_size: whether it can be trained on pictures of several sizes, see `kerascnn.data.pipeline`. Then
+            `task.training_model.fit` trains; `task.model` shares its weights.
         weights: of the body, or of a run folder of this task, see `kerascnn.architectures.load_weights`; None starts
             from a random initialisation.
         loss_options: what `kerascnn.losses.YoloLoss` takes, such as `assignment`.
@@ -103,6 +104,9 @@ def detection(
     check_names("classes", classes, at_least=1)
     flexible = None
     if any_size:
+        yolo(
+            architecture, (*image_size, 3), len(classes), anchors, **options | {"weights": None}
+        )  # may refuse the size
         flexible = yolo(architecture, (None, None, 3), len(classes), anchors, **options)
         picture = keras.layers.Input((*image_size, 3), dtype=flexible.input.dtype, name=flexible.input.name)
         model = keras.models.clone_model(flexible, input_tensors=picture, clone_function=lambda layer: layer)

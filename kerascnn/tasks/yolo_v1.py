@@ -45,7 +45,7 @@ class YoloV1Task(DetectionTask):
 
     @property
     def float_after(self) -> Sequence[str]:
-        """The last fully connected layer: places, confidences and classes are of one tensor."""
+        """The last fully connected layer, which gives places, confidences and classes in one tensor of 8 bits."""
         return ("cells",)
 
     def metrics(self) -> list[keras.metrics.Metric]:

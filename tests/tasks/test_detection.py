@@ -111,6 +111,8 @@ def test_agreement_is_the_share_of_answers_that_the_other_found(task):
     assert task.agreement(OUTPUTS, OUTPUTS) == 1
     less_sure = OUTPUTS | {"score": OUTPUTS["score"] / 2}  # no answers, but all of ours were found
     assert task.agreement(OUTPUTS, less_sure) == 1
+    unsure = OUTPUTS | {"score": OUTPUTS["score"] / 9}  # what was found is worth nothing
+    assert task.agreement(OUTPUTS, unsure) == 0
     fewer = OUTPUTS | {"number": np.float32([2, 1, 0])}
     assert task.agreement(OUTPUTS, fewer) == 1  # the duplicate has a twin
     fewer = OUTPUTS | {"number": np.float32([1, 1, 0])}
