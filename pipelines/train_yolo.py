@@ -118,6 +118,7 @@ def _make_task(config: Config, source: Source) -> YoloTask:
 
 def _smoke(config: Config) -> Config:
     small = {"weights": "none", "image_size": (96, 96), "head_epochs": 1, "fine_tune_epochs": 1}
+    small |= {"strides": (16, 32), "options": {"alpha": 0.35} | config.options}
     return make_small(config, SMOKE_RUN.name, **small)
 
 
