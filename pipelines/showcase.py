@@ -17,6 +17,7 @@ from kerascnn.data import (
     grid_mask,
     mirror,
     mix_up,
+    mosaic,
     noise,
     pca_color,
     rand_augment,
@@ -28,7 +29,8 @@ from kerascnn.data import (
     warp,
     zoom_out,
 )
-from kerascnn.data.augment import Augmentation, Mixing, Sample
+from kerascnn.data.augment import Augmentation, Mixing, Mosaic, Sample
+from kerascnn.data.augment.mosaic import CARRIED, TILES
 from kerascnn.data.augment.steps import Pixels, Step
 from kerascnn.data.resize import resize_sample
 from kerascnn.data.seeds import fold_seed
@@ -87,9 +89,39 @@ class OfBatch:
         return _rate(_numbers().map(lambda number: self.mixing(images, labels, fold_seed((0, 0), number))[0]), seconds)
 
 
+@dataclass(frozen=True)
+class OfFour:
+    """A mosaic of a sample and the three after it. What no mosaic can have is left out.
+
+    Attributes:
+        mosaic: what it does.
+        size: (height, width) of the result.
+    """
+
+    mosaic: Mosaic
+    size: tuple[int, int]
+
+    def apply(self, samples: Sequence[Sample], seed: Sequence[int]) -> list[Sample]:
+        """Put samples together; the seed is two numbers. After the last one comes the first."""
+        samples = [{key: value for key, value in sample.items() if key in CARRIED} for sample in samples]
+        return [
+            self.mosaic(
+                [samples[(number + after) % len(samples)] for after in range(TILES)],
+                fold_seed(seed, number),
+                size=self.size,
+            )
+            for number in range(len(samples))
+        ]
+
+    def rate(self, sample: Sample, seconds: float) -> float:
+        """Measure how many mosaics a second are made, on all cores as in `pipeline`, for so many seconds."""
+        pictures = _numbers().map(lambda number: self.apply([sample], (0, number))[0]["image"], tf.data.AUTOTUNE)
+        return _rate(pictures.batch(BATCH).prefetch(2), seconds)
+
+
 def every_augmentation(
     size: tuple[int, int], annotated: bool, swap: Sequence[int] | None = None
-) -> dict[str, OfSample | OfBatch]:
+) -> dict[str, OfSample | OfBatch | OfFour]:
     """Give every augmentation of the package by its name, set so strong that it can be seen.
 
     Args:
@@ -116,9 +148,11 @@ def every_augmentation(
         "rand_augment": rand_augment(2, rate=1.0, geometric=not annotated),
     }
     of_batches = {"cut_mix": cut_mix(2), "mix_up": mix_up(2, alpha=1.0)}
-    return {name: OfSample(augment, size) for name, augment in of_samples.items()} | {
-        name: OfBatch(mixing, size) for name, mixing in of_batches.items()
-    }
+    return (
+        {name: OfSample(augment, size) for name, augment in of_samples.items()}
+        | {name: OfBatch(mixing, size) for name, mixing in of_batches.items()}
+        | {"mosaic": OfFour(mosaic(1.0), size)}
+    )
 
 
 def name_step(step: Step) -> str:
