@@ -1,24 +1,17 @@
 """The loss of a detector with grids and anchors."""
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import ops
 
+from kerascnn.losses.terms import DetectorTerms
 from kerascnn.ops.assignment import NONE, assign_by_alignment, assign_by_anchor
 from kerascnn.ops.grids import Places, Predictions, encode_boxes, split_predictions
 from kerascnn.ops.iou import complete_iou, iou, pairwise_iou
 
 ASSIGNMENTS = ("anchor", "aligned")
 BOX_FORMS = ("ciou", "squared")
-
-
-class Terms(NamedTuple):
-    """The terms of the loss, (B,) each, with their weights."""
-
-    box: keras.KerasTensor
-    objectness: keras.KerasTensor
-    classes: keras.KerasTensor
 
 
 @keras.saving.register_keras_serializable("kerascnn")
@@ -97,7 +90,7 @@ class YoloLoss(keras.losses.Loss):
         """Compute the loss of each picture, (B,)."""
         return sum(self.terms(y_true, y_pred))
 
-    def terms(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> Terms:
+    def terms(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> DetectorTerms:
         """Compute the terms whose sum is the loss."""
         rows, predictions = _prepare(y_true, y_pred)
         fixed = Predictions(*map(ops.stop_gradient, predictions[:3]), predictions.places)
@@ -106,9 +99,12 @@ class YoloLoss(keras.losses.Loss):
         matched = ops.take_along_axis(rows, ops.expand_dims(ops.maximum(objects, 0), -1), axis=1)  # (B, N, 5)
         importance = answers if self.assignment == "anchor" else quality
         count, total = _mean_count(answers), _mean_count(importance)
-        return Terms(
+        unsure = ops.binary_crossentropy(quality, predictions.objectness, from_logits=True)  # (B, N)
+        wrong = (1 - answers) * self._counts_without_object(rows, fixed.boxes)
+        return DetectorTerms(
             self.box_weight * ops.sum(importance * self._box_error(predictions, matched), axis=1) / total,
-            ops.sum(self._objectness_error(predictions.objectness, answers, quality, rows, fixed), axis=1) / total,
+            self.objectness_weight * ops.sum(answers * unsure, axis=1) / total,
+            self.no_object_weight * ops.sum(wrong * unsure, axis=1) / total,
             self.class_weight * ops.sum(answers * self._class_error(predictions.classes, matched), axis=1) / count,
         )
 
@@ -130,15 +126,13 @@ class YoloLoss(keras.losses.Loss):
         expected = _offsets(matched[..., :4], predictions.places)
         return ops.sum(ops.square(expected - _offsets(predictions.boxes, predictions.places)), axis=-1)
 
-    def _objectness_error(self, logits, answers, quality, rows, fixed: Predictions) -> keras.KerasTensor:
-        """Compute the error (B, N) of the objectness, 0 for predictions that are ignored."""
-        wrong = 1 - answers
-        if self.assignment == "anchor":
-            overlaps = pairwise_iou(rows[..., :4], fixed.boxes)  # (B, M, N)
-            ignored = (overlaps > self.ignore_threshold) & (rows[..., 4:] >= 0)
-            wrong = wrong * (1 - ops.cast(ops.any(ignored, axis=1), "float32"))
-        weights = self.objectness_weight * answers + self.no_object_weight * wrong
-        return weights * ops.binary_crossentropy(quality, logits, from_logits=True)
+    def _counts_without_object(self, rows: keras.KerasTensor, boxes: keras.KerasTensor) -> keras.KerasTensor | float:
+        """Give 0 for the predictions (B, N) that overlap an object too well to be wrong, and 1 for all others."""
+        if self.assignment == "aligned":
+            return 1.0
+        overlaps = pairwise_iou(rows[..., :4], boxes)  # (B, M, N)
+        ignored = (overlaps > self.ignore_threshold) & (rows[..., 4:] >= 0)
+        return 1 - ops.cast(ops.any(ignored, axis=1), "float32")
 
     def _class_error(self, logits: keras.KerasTensor, matched: keras.KerasTensor) -> keras.KerasTensor:
         """Compute the error (B, N) of the classes."""

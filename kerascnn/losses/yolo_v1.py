@@ -5,6 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from kerascnn.losses.terms import DetectorTerms
 from kerascnn.ops import corners_from_cells, encode_yolo_v1, iou, split_yolo_v1
 
 
@@ -62,6 +63,10 @@ class YoloV1Loss(keras.losses.Loss):
 
     def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
         """Compute the loss of each picture, (B,)."""
+        return sum(self.terms(y_true, y_pred))
+
+    def terms(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> DetectorTerms:
+        """Compute the terms whose sum is the loss."""
         cells, confidences, classes = split_yolo_v1(y_pred, self.boxes)
         if classes.shape[-1] != self.num_classes:
             raise ValueError(
@@ -77,13 +82,12 @@ class YoloV1Loss(keras.losses.Loss):
             iou(corners_from_cells(cells, self.image_size), corners_from_cells(target, self.image_size))
         )
         responsible = there * ops.one_hot(_find_best(overlaps, box_errors), self.boxes, dtype=y_pred.dtype)
-        of_boxes = (
-            self.coordinate_weight * responsible * box_errors
-            + responsible * ops.square(overlaps - confidences)
-            + self.no_object_weight * (1 - responsible) * ops.square(confidences)
+        return DetectorTerms(
+            self.coordinate_weight * ops.sum(responsible * box_errors, axis=(1, 2, 3)),
+            ops.sum(responsible * ops.square(overlaps - confidences), axis=(1, 2, 3)),
+            self.no_object_weight * ops.sum((1 - responsible) * ops.square(confidences), axis=(1, 2, 3)),
+            ops.sum(there[..., 0] * _squared_error(labels, classes), axis=(1, 2)),
         )
-        of_classes = there[..., 0] * _squared_error(labels, classes)  # (B, S, S)
-        return ops.sum(of_boxes, axis=(1, 2, 3)) + ops.sum(of_classes, axis=(1, 2))
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that make the loss again."""

@@ -4,8 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 
+from kerascnn.losses.terms import DetectorTerms
+from kerascnn.metrics.average_precision import LossTerm
 from kerascnn.metrics.detection import DEFAULT_SCORE_THRESHOLD, best_score_threshold, summarise_detections
 from kerascnn.metrics.matching import MISSING, match_objects
 from kerascnn.ops import exact_pairwise_iou
@@ -37,6 +40,10 @@ class DetectionTask(Task):
         check_names("classes", self.classes, at_least=1)
         if self.score_threshold is not None and not 0 <= self.score_threshold <= 1:
             raise ValueError(f"score_threshold must lie in 0..1. Received: score_threshold={self.score_threshold}.")
+
+    def loss_terms(self) -> list[keras.metrics.Metric]:
+        """Make a metric of each term of the loss."""
+        return [LossTerm(self.loss, term) for term in DetectorTerms._fields]
 
     @property
     def output_labels(self) -> Mapping[str, str]:

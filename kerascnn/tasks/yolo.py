@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import keras
 
 from kerascnn.architectures import load_weights, yolo
-from kerascnn.losses.yolo import Terms, YoloLoss
-from kerascnn.metrics.average_precision import AveragePrecision, LossTerm
+from kerascnn.losses import YoloLoss
+from kerascnn.metrics.average_precision import AveragePrecision
 from kerascnn.ops.grids import PLACE, boxes_and_scores
 from kerascnn.tasks.detection import DetectionTask
 from kerascnn.tasks.detector_outputs import detector_outputs
@@ -53,8 +53,7 @@ class YoloTask(DetectionTask):
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Make the average precision, and the terms of the loss."""
-        terms = [LossTerm(self.loss, term) for term in Terms._fields]
-        return [AveragePrecision(len(self.classes)), *terms]
+        return [AveragePrecision(len(self.classes)), *self.loss_terms()]
 
     @property
     def float_after(self) -> Sequence[str]:

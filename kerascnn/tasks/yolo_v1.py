@@ -49,8 +49,8 @@ class YoloV1Task(DetectionTask):
         return ("cells",)
 
     def metrics(self) -> list[keras.metrics.Metric]:
-        """Make the average precision."""
-        return [YoloV1AveragePrecision(len(self.classes), self.image_size, self.boxes)]
+        """Make the average precision, and the terms of the loss."""
+        return [YoloV1AveragePrecision(len(self.classes), self.image_size, self.boxes), *self.loss_terms()]
 
     def serving_model(self) -> keras.Model:
         """Give the model that answers with boxes after suppression, see `detector_outputs`."""

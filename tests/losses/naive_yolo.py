@@ -15,14 +15,18 @@ DEFAULTS = {
 
 
 def compute_terms(rows, outputs, places, **options):
-    """Give the terms (box, objectness, classes) of each picture, (B, 3), from rows (B, M, 5) and predictions."""
+    """Give the terms of each picture, (B, 4), from rows (B, M, 5) and predictions."""
     options = DEFAULTS | options
     pictures = [_Picture(*picture, places, options) for picture in zip(rows, outputs, strict=True)]
     answering = max(sum(np.sum(picture.objects >= 0) for picture in pictures), 1) / len(pictures)
     importance = max(sum(np.sum(picture.importance) for picture in pictures), 1) / len(pictures)
     return np.array(
         [
-            (picture.sum_box() / importance, picture.sum_objectness() / importance, picture.sum_classes() / answering)
+            (
+                picture.sum_box() / importance,
+                *(total / importance for total in picture.sum_objectness()),
+                picture.sum_classes() / answering,
+            )
             for picture in pictures
         ]
     )
@@ -55,14 +59,14 @@ class _Picture:
         return self.options["box_weight"] * total
 
     def sum_objectness(self):
-        total = 0.0
+        answering = others = 0.0
         for n, i in enumerate(self.objects):
             error = crossentropy(self.quality[n], self.objectness[n])
             if i >= 0:
-                total += self.options["objectness_weight"] * error
+                answering += self.options["objectness_weight"] * error
             elif not self._is_ignored(n):
-                total += self.options["no_object_weight"] * error
-        return total
+                others += self.options["no_object_weight"] * error
+        return answering, others
 
     def sum_classes(self):
         total, smoothing = 0.0, self.options["label_smoothing"]

@@ -29,27 +29,25 @@ def overlap(a, b):
 
 
 def cell_loss(outputs, truth, row, column, grid, boxes, coordinate_weight=5.0, no_object_weight=0.5):
-    """Compute the loss of one cell, whose truth is x, y, w, h as shares of the picture, and the class; or None."""
+    """Compute the terms of one cell, whose truth is x, y, w, h as shares of the picture, and the class; or None."""
     predicted, classes = outputs[: 5 * boxes].reshape(boxes, 5), outputs[5 * boxes :]
     if truth is None:
-        return no_object_weight * sum(box[4] ** 2 for box in predicted)
+        return np.array([0, 0, no_object_weight * sum(box[4] ** 2 for box in predicted), 0])
     x, y, w, h, class_id = truth
-    total, ious, errors = 0.0, [], []
+    ious, errors = [], []
     for box in predicted:
         ious.append(overlap(((column + box[0]) / grid, (row + box[1]) / grid, box[2] ** 2, box[3] ** 2), (x, y, w, h)))
         wanted = [x * grid - column, y * grid - row, w**0.5, h**0.5]
         errors.append(sum((one - other) ** 2 for one, other in zip(wanted, box[:4], strict=True)))
     best = int(np.argmax(ious)) if max(ious) > 0 else int(np.argmin(errors))
-    for number, box in enumerate(predicted):
-        if number == best:
-            total += coordinate_weight * errors[number] + (ious[number] - box[4]) ** 2
-        else:
-            total += no_object_weight * box[4] ** 2
-    return total + sum((float(number == class_id) - found) ** 2 for number, found in enumerate(classes))
+    confidence = (ious[best] - predicted[best, 4]) ** 2
+    others = no_object_weight * sum(box[4] ** 2 for number, box in enumerate(predicted) if number != best)
+    wrong = sum((float(number == class_id) - found) ** 2 for number, found in enumerate(classes))
+    return np.array([coordinate_weight * errors[best], confidence, others, wrong])
 
 
-def naive_loss(rows, outputs, size, boxes, **weights):
-    """Compute the loss of one picture, cell by cell."""
+def naive_terms(rows, outputs, size, boxes, **weights):
+    """Compute the terms of one picture, box, objectness, no object and classes, cell by cell."""
     grid, (height, width) = len(outputs), size
     truths = {}
     for x1, y1, x2, y2, class_id in rows:
@@ -87,8 +85,10 @@ def draw(size, grid, boxes, num_classes, seed):
 def test_is_the_sum_over_cells_and_boxes_of_the_paper(size, grid, boxes, num_classes, weights, seed):
     rows, outputs = draw(size, grid, boxes, num_classes, seed)
     found = losses(rows, outputs, size=size, boxes=boxes, num_classes=num_classes, **weights)
-    expected = [naive_loss(*picture, size, boxes, **weights) for picture in zip(rows, outputs, strict=True)]
-    np.testing.assert_allclose(found, expected, rtol=1e-4)
+    expected = np.array([naive_terms(*picture, size, boxes, **weights) for picture in zip(rows, outputs, strict=True)])
+    np.testing.assert_allclose(found, expected.sum(axis=-1), rtol=1e-4)
+    terms = YoloV1Loss(size, num_classes, boxes, **weights).terms(np.float32(rows), np.float32(outputs))
+    np.testing.assert_allclose(np.stack(terms, axis=-1), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_boxes_that_overlap_nothing_are_responsible_by_their_distance():

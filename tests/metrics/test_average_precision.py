@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from kerascnn.losses import YoloLoss
-from kerascnn.losses.yolo import Terms
+from kerascnn.losses.terms import DetectorTerms
 from kerascnn.metrics.average_precision import BINS, AveragePrecision, LossTerm, find_hits
 from kerascnn.metrics.coco import coco_metrics
 from kerascnn.ops import non_max_suppression
@@ -183,7 +183,7 @@ def test_what_cannot_be_measured_is_refused(num_classes, thresholds):
         AveragePrecision(num_classes, thresholds)
 
 
-@pytest.mark.parametrize("term", Terms._fields)
+@pytest.mark.parametrize("term", DetectorTerms._fields)
 def test_a_term_is_shown_by_itself(term):
     loss = YoloLoss(box_weight=2.0)
     metric = LossTerm(loss, term)
@@ -200,7 +200,7 @@ def test_a_term_is_shown_by_itself(term):
 
 def test_terms_add_up_to_the_loss():
     loss = YoloLoss("aligned")
-    metrics = [LossTerm(loss, term) for term in Terms._fields]
+    metrics = [LossTerm(loss, term) for term in DetectorTerms._fields]
     for metric in metrics:
         metric.update_state(ROWS, OUTPUTS)
     assert sum(float(metric.result()) for metric in metrics) == pytest.approx(float(loss(ROWS, OUTPUTS)), rel=1e-5)

@@ -15,7 +15,7 @@ COLORS = ((230, 40, 40), (40, 60, 230))
 ANCHORS = (((8.0, 8.0), (12.0, 20.0)), ((30.0, 30.0),))
 SIZE = (32, 64)
 SMALL = {"image_size": SIZE, "strides": (16, 32), "alpha": 0.35, "filters": 8}
-METRICS = {"ap", "box_loss", "objectness_loss", "classes_loss"}
+METRICS = {"ap", "box_loss", "objectness_loss", "no_object_loss", "classes_loss"}
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def test_two_calls_and_plain_keras_trains(task):
     fresh.compile(run_eagerly=True)  # tracing takes longer than one step
     history = fresh.model.fit(images, rows, validation_data=(images, np.zeros((2, 0, 5))), verbose=0).history
     assert set(history) == {"loss", "val_loss"} | METRICS | {f"val_{name}" for name in METRICS}
-    terms = [history[f"{term}_loss"][0] for term in ("box", "objectness", "classes")]
+    terms = [history[f"{term}_loss"][0] for term in ("box", "objectness", "no_object", "classes")]
     assert history["loss"][0] == pytest.approx(sum(terms), rel=1e-4)
     assert history["val_box_loss"] == history["val_classes_loss"] == [0]
     assert fresh.monitor in history
