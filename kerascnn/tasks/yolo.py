@@ -87,7 +87,8 @@ def detection(
         any_size: whether it can be trained on pictures of several sizes, see `kerascnn.data.pipeline`. Then
             `task.training_model.fit` trains; `task.model` shares its weights.
         weights: of the body, or of a run folder of this task, see `kerascnn.architectures.load_weights`; None starts
-            from a random initialisation.
+            from a random initialisation. A run's head is taken over where the classes are the same, even if the anchors
+            are a little different: training begins nearer than from a new one.
         loss_options: what `kerascnn.losses.YoloLoss` takes, such as `assignment`.
         **options: what `kerascnn.architectures.yolo` takes, such as `strides` or `alpha`.
 

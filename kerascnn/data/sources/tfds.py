@@ -132,7 +132,7 @@ def _find_annotation(
             ("label",),
             lambda example: {"label": np.int32(example["label"])},
         )
-    if annotation == "boxes" and set(BOXES) <= set(features):
+    if annotation == "boxes" and {*BOXES, "label"} <= set(features):  # `faces` has boxes of one kind, without a name
         return tuple(features["label"].names), BOXES, BOXES, lambda example: {key: example[key] for key in BOXES}
     objects = dict(getattr(features.get("objects"), "feature", {}))  # of a sequence
     if annotation == "boxes" and {"bbox", "label"} <= set(objects):

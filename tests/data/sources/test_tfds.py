@@ -350,3 +350,8 @@ def test_embedded_faces_are_cut_out_and_their_landmarks_go_along(data_dir):
     assert min(sample["image"].shape[0] for sample in samples) < 80
     with pytest.raises(ValueError, match="faces comes as"):
         faces_source("huge", data_dir=data_dir)
+
+
+def test_boxes_without_names_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"must have boxes\. It has .*boxes"):
+        tfds_source("faces/tiny", annotation="boxes", data_dir=str(tmp_path))
