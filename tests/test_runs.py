@@ -10,7 +10,6 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from kerascnn import runs
 from kerascnn.data import Source, Split
 from kerascnn.export import PRECISIONS
 from kerascnn.report import read_card
@@ -22,9 +21,11 @@ from kerascnn.runs import (
     open_data,
     open_pictures,
     open_run,
+    opening,
     read_network,
     write_run,
     write_trained_run,
+    writing,
 )
 from kerascnn.tasks import ClassificationTask, classification, landmarks, localization
 from kerascnn.training import History, Stage
@@ -153,7 +154,7 @@ def test_pictures_of_windows_are_opened_again(written, source, monkeypatch, capl
         return source
 
     asked = []
-    monkeypatch.setattr(runs, "open_source", open_source)
+    monkeypatch.setattr(opening, "open_source", open_source)
     facts = {"classes": list(CLASSES), "data": {"source": "voc:cells", "fingerprint": source.fingerprint}}
     card = read_card(written[0]) | {"seed": 5, "detection": facts}
     assert open_pictures(card) is source
@@ -216,7 +217,7 @@ def test_what_was_trained_is_kept_when_the_export_fails(tmp_path, task, source, 
         raise RuntimeError("no converter")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs, "write_exports", fail)
+        patch.setattr(writing, "write_exports", fail)
         with pytest.raises(RuntimeError, match="no converter"):
             write_run(tmp_path / "run", task, source, HISTORY, facts)
     assert [each.name for each in tmp_path.iterdir()] == ["run.incomplete"]
@@ -230,7 +231,7 @@ def test_what_was_trained_on_another_backend_is_written_for_an_export_in_another
     tmp_path, task, source, facts, monkeypatch
 ):
     with monkeypatch.context() as patch:
-        patch.setattr(runs.keras.backend, "backend", lambda: "jax")
+        patch.setattr(keras.backend, "backend", lambda: "jax")
         with pytest.raises(ValueError, match="KERAS_BACKEND=tensorflow"):
             write_run(tmp_path / "run", task, source, HISTORY, facts)
         trained = write_trained_run(tmp_path / "run", task, source, HISTORY, facts)
@@ -243,14 +244,14 @@ def test_what_was_trained_on_another_backend_is_written_for_an_export_in_another
 
 def test_data_that_changed_are_said_and_other_classes_refused(written, source, monkeypatch, caplog):
     card = read_card(written[0])
-    monkeypatch.setattr(runs, "open_source", lambda *_, **__: source)
+    monkeypatch.setattr(opening, "open_source", lambda *_, **__: source)
     assert open_data(card) is source
     assert not caplog.records
     changed = Source("data", CLASSES, make_split(14), source.valid)
-    monkeypatch.setattr(runs, "open_source", lambda *_, **__: changed)
+    monkeypatch.setattr(opening, "open_source", lambda *_, **__: changed)
     open_data(card)
     assert "has changed since the run" in caplog.text
     other = Source("other", ("dark", "bright"), source.train, source.valid)
-    monkeypatch.setattr(runs, "open_source", lambda *_, **__: other)
+    monkeypatch.setattr(opening, "open_source", lambda *_, **__: other)
     with pytest.raises(ValueError, match="other has the classes dark, bright, and the run knows dark, light"):
         open_data(card)
