@@ -24,7 +24,7 @@ from reporting import report
 
 from kerascnn.data import open_source, pipeline
 from kerascnn.export import Reference
-from kerascnn.export.saved_model import write_saved_model
+from kerascnn.export.saved_model import write_for_converter
 from kerascnn.export.tflite import convert
 from kerascnn.runs import open_run
 from kerascnn.tasks import Task
@@ -64,7 +64,7 @@ def make_files(task: Task, pictures: np.ndarray) -> dict[str, bytes]:
     """Make every kind of file with both tools, the way their documentation shows."""
     with tempfile.TemporaryDirectory() as folder:
         path = f"{folder}/saved_model"
-        write_saved_model(task.serving_model(), path, batch_size=1, signatures=["serving_default"])
+        write_for_converter(task.serving_model(), path)
         float32 = run_converter(path)
         calibration = {"serving_default": [{"image": picture[np.newaxis]} for picture in pictures]}
 

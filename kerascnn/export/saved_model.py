@@ -9,14 +9,7 @@ import tensorflow as tf
 SIGNATURES = {"serving_default": "float32", "uint8": "uint8"}
 
 
-def write_saved_model(
-    model: keras.Model,
-    path: str | Path,
-    *,
-    names: Sequence[str] = ("image",),
-    batch_size: int | None = None,
-    signatures: Sequence[str] = tuple(SIGNATURES),
-) -> None:
+def write_saved_model(model: keras.Model, path: str | Path) -> None:
     """Write a serving model as a SavedModel with named signatures.
 
     They take `image` (B, height, width, 3), RGB in 0..255, and give the model's named outputs: `serving_default` takes
@@ -25,19 +18,28 @@ def write_saved_model(
     Args:
         model: what to write.
         path: a folder that does not exist yet.
-        names: of the inputs, for a part of a serving model, which takes others.
-        batch_size: fixes B; None leaves it open.
-        signatures: which of the two; each costs a trace of the network.
     """
     archive = keras.export.ExportArchive()
     archive.track(model)
-    for signature in signatures:
-        specs = [
-            tf.TensorSpec((batch_size, *tensor.shape[1:]), SIGNATURES[signature], name)
-            for name, tensor in zip(names, model.inputs, strict=True)
-        ]
-        archive.add_endpoint(signature, _endpoint(model), input_signature=specs)
+    for signature, dtype in SIGNATURES.items():
+        spec = tf.TensorSpec((None, *model.input_shape[1:]), dtype, "image")
+        archive.add_endpoint(signature, _endpoint(model), input_signature=[spec])
     archive.write_out(str(path), verbose=False)
+
+
+def write_for_converter(model: keras.Model, path: str | Path, names: Sequence[str] = ("image",)) -> None:
+    """Write a model for the TFLite converter, which wants one picture and one signature: in half the time.
+
+    Args:
+        model: a serving model, or a part of one.
+        path: a folder that does not exist yet.
+        names: of the inputs, which are float32.
+    """
+    module, inputs = tf.Module(), zip(names, model.inputs, strict=True)
+    specs = [tf.TensorSpec((1, *tensor.shape[1:]), tf.float32, name) for name, tensor in inputs]
+    module.weights = [variable.value for variable in model.variables]
+    module.serve = tf.function(_endpoint(model), input_signature=specs)
+    tf.saved_model.save(module, str(path), {"serving_default": module.serve})
 
 
 def _endpoint(model: keras.Model) -> Callable[..., dict[str, tf.Tensor]]:

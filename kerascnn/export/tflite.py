@@ -25,7 +25,7 @@ from kerascnn.export.flatbuffer import custom_operators, pack, unpack
 from kerascnn.export.folding import fold_scale
 from kerascnn.export.joining import join
 from kerascnn.export.metadata import add_metadata
-from kerascnn.export.saved_model import write_saved_model
+from kerascnn.export.saved_model import write_for_converter
 from kerascnn.export.suppression import with_builtin_suppression
 from kerascnn.tasks.task import Task
 
@@ -90,7 +90,10 @@ def _serving_model(task: Task) -> keras.Model:
 
 
 def _convert_int8(task: Task, pictures: np.ndarray) -> bytes:
-    """Quantise all of the serving model, or what is before the layers of `float_after`, and keep the rest."""
+    """Quantise all of the serving model, or what is up to the layers of `float_after`.
+
+    The rest computes in 32 bits, with weights of 16.
+    """
     model = _serving_model(task)
     if not task.float_after:
         with _saved_model(model) as path:
@@ -99,7 +102,7 @@ def _convert_int8(task: Task, pictures: np.ndarray) -> bytes:
     with _saved_model(keras.Model(model.input, cut, name=model.name)) as path:
         network = _convert(path, model, lambda converter: _to_int8(converter, pictures, tf.float32))
     with _saved_model(keras.Model(list(cut.values()), model.output, name=model.name), tuple(cut)) as path:
-        return join(network, _convert(path, model, _keep_float32))
+        return join(network, _convert(path, model, _to_float16))
 
 
 @contextlib.contextmanager
@@ -107,7 +110,7 @@ def _saved_model(model: keras.Model, names: Sequence[str] = ("image",)) -> Itera
     """Write a model whose inputs get these names, and a batch of one."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "saved_model"
-        write_saved_model(model, path, names=names, batch_size=1, signatures=["serving_default"])
+        write_for_converter(model, path, names)
         yield path
 
 

@@ -16,7 +16,7 @@ from kerascnn.tasks.detection import DetectionTask
 from kerascnn.tasks.detector_outputs import detector_outputs
 from kerascnn.tasks.task import check_names, is_of_other_classes
 
-HEAD = r"(offsets|objectness|classes)_stride\d+"  # the layers that give a grid's raw head
+HEAD = r"offsets_(stride\d+)"
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,9 @@ class YoloTask(DetectionTask):
 
     @property
     def float_after(self) -> Sequence[str]:
-        """The last convolutions of the grids: a box computed in 8 bits from what they give would be off by a pixel."""
-        return [layer.name for layer in self.model.layers if re.fullmatch(HEAD, layer.name)]
+        """The steps of the path that the heads begin at: in 8 bits, a head would move boxes by pixels."""
+        heads = filter(None, (re.fullmatch(HEAD, layer.name) for layer in self.model.layers))
+        return [f"path_{head[1]}_relu" for head in heads]
 
     def serving_model(self) -> keras.Model:
         """Give the model that answers with boxes after suppression, see `detector_outputs`."""

@@ -63,7 +63,8 @@ def test_the_int8_file_computes_its_network_in_integers_and_the_rest_in_float(de
     (graph,) = model.subgraphs
     kinds = [OPERATORS[model.operatorCodes[operator.opcodeIndex].builtinCode] for operator in graph.operators]
     results = [graph.tensors[operator.outputs[0]] for operator in graph.operators]
-    ends = [index for index, kind in enumerate(kinds) if kind == "DEQUANTIZE"]
+    given = [graph.tensors[operator.inputs[0]].type for operator in graph.operators]
+    ends = [i for i, kind in enumerate(kinds) if kind == "DEQUANTIZE" and given[i] == schema.TensorType.INT8]
     assert all(result.type == schema.TensorType.INT8 for result in results[: ends[0]])
     assert {"CONV_2D", "DEPTHWISE_CONV_2D"} <= set(kinds[: ends[0]])
     assert not {"CONV_2D", "QUANTIZE"} & set(kinds[ends[-1] :])
