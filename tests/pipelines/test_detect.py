@@ -9,13 +9,13 @@ from PIL import Image
 
 from kerascnn.data.video import open_video, write_video
 from kerascnn.export import PRECISIONS, TFLiteModel
-from tests.pipelines.conftest import PIPELINES
+from tests.pipelines.conftest import PIPELINES, SMALL_NETWORK
 
 
 @pytest.fixture(scope="module")
 def yolo_run(run, workplace):
     """The run folder of `train_yolo.py --smoke`."""
-    outcome = run("train_yolo.py", "--smoke")
+    outcome = run("train_yolo.py", "--smoke", *SMALL_NETWORK)
     assert outcome.returncode == 0, outcome.stderr
     assert "Anchors of stride 32: " in outcome.stderr
     return workplace / "saved_models" / "smoke_yolo"
@@ -51,9 +51,9 @@ def test_smoke_prints_what_was_found_and_draws_it(yolo_run, run, workplace):
     assert (film.name, open_video(film).num_frames) == ("003_smoke_video.mp4", 5)
 
 
-def test_it_is_measured_by_the_script_for_every_task(yolo_run, run):
+def test_it_is_measured_by_the_script_for_every_task(yolo_run, call):
     card = json.loads((yolo_run / "card.json").read_text(encoding="utf-8"))
-    outcome = run("evaluate.py", "--run", yolo_run, "--split", "test")
+    outcome = call("evaluate.py", "--run", yolo_run, "--split", "test")
     assert outcome.returncode == 0, outcome.stderr
     test = card["metrics"]["test"]
     assert f"AP50 {test['score']:.1%} on {test['examples']} pictures" in outcome.stdout

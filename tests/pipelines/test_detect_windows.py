@@ -42,8 +42,8 @@ def test_smoke_prints_what_was_found_and_draws_it(windows_run, run, workplace):
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
-def test_evaluate_measures_the_metrics_of_the_card_again(windows_run, run, split):
-    outcome = run("evaluate.py", "--run", windows_run, "--split", split)
+def test_evaluate_measures_the_metrics_of_the_card_again(windows_run, call, split):
+    outcome = call("evaluate.py", "--run", windows_run, "--split", split)
     assert outcome.returncode == 0, outcome.stderr
     card = json.loads((windows_run / "card.json").read_text(encoding="utf-8"))
     (row,) = [line for line in outcome.stdout.splitlines() if "mean" in line]
@@ -74,11 +74,11 @@ def test_a_run_that_was_stopped_in_its_last_round_ends_as_one_that_was_not(windo
     assert not (workplace / "saved_models" / "stopped_windows.checkpoints").exists()
 
 
-def test_a_file_that_is_no_picture_is_named_and_the_others_are_looked_at(windows_run, run, workplace):
+def test_a_file_that_is_no_picture_is_named_and_the_others_are_looked_at(windows_run, call, workplace):
     (workplace / "broken.png").write_bytes(b"\x89PNG")
     good = workplace / "good.png"
     Image.new("RGB", (160, 160), "gray").save(good)
-    outcome = run("detect_windows.py", good, "broken.png", "--run", windows_run, "--score-threshold", "1")
+    outcome = call("detect_windows.py", good, "broken.png", "--run", windows_run, "--score-threshold", "1")
     assert outcome.returncode == 1
     assert "broken.png was left out" in outcome.stderr
     assert good.name in outcome.stdout
@@ -93,19 +93,19 @@ def test_a_file_that_is_no_picture_is_named_and_the_others_are_looked_at(windows
         ("train_windows.py", ("--data", "scenes/tiny", "--augment", "wild"), "Received: 'wild'."),
     ],
 )
-def test_what_cannot_be_done_is_said_at_once(run, script, arguments, message):
-    outcome = run(script, *arguments)
+def test_what_cannot_be_done_is_said_at_once(call, script, arguments, message):
+    outcome = call(script, *arguments)
     assert outcome.returncode == 2
     assert message in outcome.stderr
 
 
-def test_a_file_that_sees_a_window_only_is_not_measured(windows_run, run):
-    outcome = run("evaluate.py", "--run", windows_run, "--model", "int8")
+def test_a_file_that_sees_a_window_only_is_not_measured(windows_run, call):
+    outcome = call("evaluate.py", "--run", windows_run, "--model", "int8")
     assert outcome.returncode == 2
     assert "Received: --model int8." in outcome.stderr
 
 
-def test_the_run_of_another_script_is_refused(smoke_run, run):
-    outcome = run("detect_windows.py", "a.png", "--run", smoke_run)
+def test_the_run_of_another_script_is_refused(smoke_run, call):
+    outcome = call("detect_windows.py", "a.png", "--run", smoke_run)
     assert outcome.returncode == 2
     assert "is no run of train_windows.py" in outcome.stderr

@@ -14,7 +14,7 @@ def test_smoke_gives_the_same_files_again(smoke_run, run, workplace):
         assert cards[0][key] == cards[1][key]
 
 
-def test_the_run_itself_is_replaced_only_when_asked_for(smoke_run, run):
-    outcome = run("export_model.py", "--run", smoke_run)
+def test_the_run_itself_is_replaced_only_when_asked_for(smoke_run, call):
+    outcome = call("export_model.py", "--run", smoke_run)
     assert outcome.returncode == 2
     assert "--overwrite" in outcome.stderr

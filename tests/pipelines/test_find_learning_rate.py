@@ -13,7 +13,7 @@ def test_smoke_prints_a_rate_and_draws_the_search(run, workplace):
     assert min(Image.open(workplace / "rates.png").size) > 200
 
 
-def test_a_range_that_makes_no_sense_is_an_error(run):
-    outcome = run("find_learning_rate.py", "--smoke", "--lowest", "2")
+def test_a_range_that_makes_no_sense_is_an_error(call):
+    outcome = call("find_learning_rate.py", "--smoke", "--lowest", "2")
     assert outcome.returncode == 2
     assert "lowest must be positive and below highest" in outcome.stderr

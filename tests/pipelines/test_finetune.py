@@ -69,9 +69,9 @@ def test_the_same_seed_gives_the_same_history(smoke_run, run, workplace):
         (["--data", "scenes/tiny", "--output", "saved_models/smoke"], "--overwrite"),
     ],
 )
-def test_what_cannot_be_done_is_said_in_a_sentence_and_leaves_nothing(smoke_run, run, arguments, message):
+def test_what_cannot_be_done_is_said_in_a_sentence_and_leaves_nothing(smoke_run, call, arguments, message):
     before = {each.name for each in smoke_run.parent.iterdir()}
-    outcome = run("finetune.py", *arguments)
+    outcome = call("finetune.py", *arguments)
     assert outcome.returncode == 2
     assert message in outcome.stderr
     assert "Traceback" not in outcome.stderr

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from kerascnn.export import PRECISIONS, TFLiteModel
+from tests.pipelines.conftest import SMALL_NETWORK
 
 # By script: the name of its smoke run, the score, the outputs of its files with their shapes, a line of its report.
 SCRIPTS = {
@@ -27,7 +28,7 @@ SCRIPTS = {
 @pytest.fixture(scope="module", params=SCRIPTS, ids=lambda script: script.removesuffix(".py"))
 def trained(request, run, workplace):
     """A run folder and what is expected of it."""
-    outcome = run(request.param, "--smoke")
+    outcome = run(request.param, "--smoke", *SMALL_NETWORK)
     assert outcome.returncode == 0, outcome.stderr
     name, *expected = SCRIPTS[request.param]
     return workplace / "saved_models" / name, *expected
@@ -47,19 +48,19 @@ def test_the_run_folder_is_complete_and_its_card_is_true(trained):
     assert card["export"]["float32"]["passed"]
 
 
-def test_it_is_measured_and_asked_by_the_scripts_for_every_task(trained, run):
+def test_it_is_measured_and_asked_by_the_scripts_for_every_task(trained, call):
     folder, score, *_ = trained
     card = json.loads((folder / "card.json").read_text())
-    outcome = run("evaluate.py", "--run", folder, "--split", "test")
+    outcome = call("evaluate.py", "--run", folder, "--split", "test")
     assert outcome.returncode == 0, outcome.stderr
     examples = card["metrics"]["test"]["examples"]
     assert f"{score} {card['metrics']['test']['score']:.1%} on {examples} pictures" in outcome.stdout
-    outcome = run("predict.py", folder / "golden" / "0.png", "--run", folder, "--save", folder / "drawn")
+    outcome = call("predict.py", folder / "golden" / "0.png", "--run", folder, "--save", folder / "drawn")
     assert outcome.returncode == 0, outcome.stderr
     assert len(list((folder / "drawn").iterdir())) == 1
 
 
-def test_data_without_boxes_are_refused(run, workplace):
-    outcome = run("train_localizer.py", "--data", "faces", "--output", workplace / "nothing")
+def test_data_without_boxes_are_refused(call, workplace):
+    outcome = call("train_localizer.py", "--data", "faces", "--output", workplace / "nothing")
     assert outcome.returncode == 2
     assert "faces has landmarks" in outcome.stderr

@@ -70,8 +70,8 @@ def test_training_from_scratch_leaves_no_headless_weights(run, workplace):
         (["--architecture", "vgg16"], "sides of at least 32 pixels"),
     ],
 )
-def test_what_cannot_be_trained_is_said_in_a_sentence(run, arguments, message):
-    outcome = run("train_from_scratch.py", "--data", "scenes/tiny", "--image-size", "24", "24", *arguments)
+def test_what_cannot_be_trained_is_said_in_a_sentence(call, arguments, message):
+    outcome = call("train_from_scratch.py", "--data", "scenes/tiny", "--image-size", "24", "24", *arguments)
     assert outcome.returncode == 2
     assert message in outcome.stderr
     assert "Traceback" not in outcome.stderr

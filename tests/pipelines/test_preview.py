@@ -44,8 +44,8 @@ def test_smoke_writes_a_sheet_and_prints_the_rate_of_each_step(run, workplace):
     assert [each.name for each in (workplace / "sheets").iterdir()] == ["smoke.png"]
 
 
-def test_an_unknown_preset_is_said_in_a_sentence(run, workplace):
-    outcome = run("preview.py", "--augment", "extreme", "--output", "refused.png")
+def test_an_unknown_preset_is_said_in_a_sentence(call, workplace):
+    outcome = call("preview.py", "--augment", "extreme", "--output", "refused.png")
     assert outcome.returncode == 2
     assert "The presets are none, mirror, light" in outcome.stderr
     assert "Traceback" not in outcome.stderr
