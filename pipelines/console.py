@@ -119,7 +119,7 @@ TABLES = {
 
 
 def print_measured(title: str, task: Task, answers: Reference) -> None:
-    """Print what a model got right: a row for each class or landmark, and the score of all."""
+    """Print what a model got right: a row for each class or landmark, one for all of them, and the score."""
     console, metrics = Console(), task.evaluate(answers.outputs, answers.targets)
     rows, name, columns = TABLES[task.name]
     table = Table(title=escape(title), title_justify="left")
@@ -127,10 +127,16 @@ def print_measured(title: str, task: Task, answers: Reference) -> None:
     for heading in (*columns, "number"):
         table.add_column(heading.replace("_", " "), justify="right")
     for row in metrics[rows]:
-        values = ["-" if row[key] is None else f"{row[key]:.1%}" for key in columns]
-        table.add_row(escape(row[name]), *values, str(row["support"]))
+        table.add_row(escape(row[name]), *(_percent(row[key]) for key in columns), str(row["support"]))
+    if metrics.keys() & set(columns):
+        table.add_section()
+        table.add_row("all", *(_percent(metrics.get(key)) for key in columns))
     console.print(table)
     console.print(f"{task.score_name} {task.score_of(metrics):.1%} on {metrics['examples']} pictures")
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{share:.1%}"
 
 
 def print_data(data: Mapping[str, Any], unit: str) -> None:
