@@ -6,8 +6,12 @@
 detector is trained by its script with its default settings, and choices are made on the validation pictures. All are
 measured by pycocotools. Each picture is timed by itself, from its pixels to boxes; the median counts. --quick trains
 hardly at all, and looks at a few pictures.
+
+The peer is Ultralytics' yolo11n at 320 pixels, from scratch, for 15 minutes by the clock, with the settings of its own
+(`pip install ultralytics`, under AGPL-3.0; where it is not installed, it is named and left out).
 """
 
+import json
 import os
 import resource
 import subprocess
@@ -16,6 +20,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +29,13 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
 
 import numpy as np
 import tyro
+from PIL import Image
 from reporting import check_writable, report
 
 from kerascnn.data import Split, open_source
 from kerascnn.data.resize import resize
 from kerascnn.metrics.detection import summarise_detections
+from kerascnn.ops import xyxy_to_cxcywh
 from kerascnn.results import Detections
 from kerascnn.runs import open_run
 from kerascnn.tasks import sliding_window
@@ -35,15 +43,18 @@ from kerascnn.tasks import sliding_window
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 LOWEST_SCORE = 0.05  # AP counts detections that are far from sure
 QUICK_PICTURES = 6
+PEER_MINUTES, QUICK_PEER_MINUTES = 15.0, 0.2
 
 Detect = Callable[[np.ndarray], Detections]
+# From a split to what is found in each picture, and the seconds that it took.
+Look = Callable[[Split], list[tuple[Detections, float]]]
 
 
 @dataclass(frozen=True)
 class Config:
     """Compare detectors."""
 
-    detectors: tuple[str, ...] = ("sliding_window", "yolo")
+    detectors: tuple[str, ...] = ("sliding_window", "yolo", "yolo11n")
     """Which of them."""
     seeds: tuple[int, ...] = (0,)
     """One training of each for each."""
@@ -64,29 +75,35 @@ def main(config: Config) -> None:
     if root is None:
         sys.exit("Set KERASCNN_DATA to a folder that holds bccd.")
     check_writable(config.json)
+    detectors = [name for name in config.detectors if name != "yolo11n" or find_spec("ultralytics")]
+    if len(detectors) < len(config.detectors):
+        print("yolo11n is left out: ultralytics is not installed.")
     data = f"voc:{Path(root) / 'bccd'}"
     with tempfile.TemporaryDirectory() as temporary:
         folder = config.runs or Path(temporary)
-        rows = [compare(name, data, seed, folder, config.quick) for name in config.detectors for seed in config.seeds]
+        rows = [compare(name, data, seed, folder, config.quick) for name in detectors for seed in config.seeds]
     report("detectors of BCCD, test pictures", rows, config.json)
 
 
 def compare(name: str, data: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
     """Train one detector with one seed, and measure it."""
-    is_there = (folder / f"{name}_{seed}" / "card.json").exists()
+    is_there = (folder / f"{name}_{seed}").exists()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    detect = DETECTORS[name](data, seed, folder / f"{name}_{seed}", quick)
+    look = DETECTORS[name](data, seed, folder / f"{name}_{seed}", quick)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     source = open_source(data, annotation="boxes")
     split = source.test.select(np.arange(QUICK_PICTURES)) if quick else source.test
-    metrics, milliseconds = measure(detect, split, source.classes)
+    detections, seconds = zip(*look(split), strict=True)
+    annotations = (split.annotations[key] for key in ("boxes", "class_ids"))
+    targets = [np.column_stack(each) for each in zip(*annotations, strict=True)]
+    metrics = summarise_detections(targets, [found.rows for found in detections], source.classes)
     return {
         "detector": name,
         "seed": seed,
         **{f"{row['class']}_ap50": row["ap50"] for row in metrics["per_class"]},
         "mean_ap50": metrics["ap50"],
         "coco_ap": metrics["ap"],
-        "ms_a_picture": milliseconds,
+        "ms_a_picture": float(np.median(seconds)) * 1e3,
         "training_cpu_minutes": None if is_there else _minutes(after) - _minutes(before),
     }
 
@@ -95,31 +112,28 @@ def _minutes(usage: resource.struct_rusage) -> float:
     return (usage.ru_utime + usage.ru_stime) / 60
 
 
-def measure(detect: Detect, split: Split, classes: tuple[str, ...]) -> tuple[dict[str, Any], float]:
-    """Measure a detector on a split: its metrics, and the milliseconds of a picture."""
-    detections, seconds = [], []
+def time_each(detect: Detect, split: Split) -> list[tuple[Detections, float]]:
+    """Look at the pictures of a split, one by one."""
     detect(split.picture(0))  # compiles
+    found = []
     for index in range(len(split)):
         image = split.picture(index)
         started = time.perf_counter()
-        found = detect(image)
-        seconds.append(time.perf_counter() - started)
-        detections.append(found.rows)
-    annotations = (split.annotations[key] for key in ("boxes", "class_ids"))
-    targets = [np.column_stack(each) for each in zip(*annotations, strict=True)]
-    return summarise_detections(targets, detections, classes), float(np.median(seconds)) * 1e3
+        detections = detect(image)
+        found.append((detections, time.perf_counter() - started))
+    return found
 
 
-def train_sliding_window(data: str, seed: int, output: Path, quick: bool) -> Detect:
+def train_sliding_window(data: str, seed: int, output: Path, quick: bool) -> Look:
     """LeNet-5 on windows of a pyramid of pictures, with negatives mined from the background."""
     options = ("--epochs", "1", "--copies", "1") if quick else ()
     run_pipeline("train_windows.py", data, seed, output, *options)
     task, card, _ = open_run(output)
     settings = {key: card["detection"][key] for key in ("scales", "iou_threshold")}
-    return sliding_window(task, score_threshold=LOWEST_SCORE, **settings).detect
+    return partial(time_each, sliding_window(task, score_threshold=LOWEST_SCORE, **settings).detect)
 
 
-def train_yolo(data: str, seed: int, output: Path, quick: bool) -> Detect:
+def train_yolo(data: str, seed: int, output: Path, quick: bool) -> Look:
     """YOLO on MobileNetV2, from what a classifier of dogs learnt."""
     options = ("--image-size", "96", "96", "--head-epochs", "1", "--fine-tune-epochs", "1") if quick else ()
     run_pipeline("train_yolo.py", data, seed, output, "--weights", "stanford_dogs", *options)
@@ -130,7 +144,57 @@ def train_yolo(data: str, seed: int, output: Path, quick: bool) -> Detect:
         outputs = model.predict_on_batch(resize(image, task.image_size).numpy()[np.newaxis])
         return task.decode(outputs, [image.shape[:2]])[0]
 
-    return detect
+    return partial(time_each, detect)
+
+
+def train_ultralytics(data: str, seed: int, output: Path, quick: bool) -> Look:
+    """Ultralytics' yolo11n, from scratch, in processes of its own."""
+    minutes = QUICK_PEER_MINUTES if quick else PEER_MINUTES
+    if not (output / "best.pt").exists():
+        write_for_ultralytics(data, output)
+        run_peer("train", output, seed, minutes)
+
+    def look(split: Split) -> list[tuple[Detections, float]]:
+        (output / "test").mkdir(exist_ok=True)
+        for index in range(len(split)):
+            Image.fromarray(split.picture(index)).save(output / "test" / f"{index:05d}.png")
+        run_peer("detect", output, LOWEST_SCORE)
+        answers = json.loads((output / "detections.json").read_text(encoding="utf-8"))
+        return [(_as_detections(answer["rows"], classes), answer["seconds"]) for answer in answers]
+
+    classes = open_source(data, annotation="boxes").classes
+    return look
+
+
+def write_for_ultralytics(data: str, folder: Path) -> None:
+    """Write the pictures to train and validate on, with texts of class, centre and sides as shares of the picture."""
+    source = open_source(data, annotation="boxes")
+    for name, split in (("train", source.train), ("val", source.valid)):
+        images, labels = folder / "images" / name, folder / "labels" / name
+        images.mkdir(parents=True)
+        labels.mkdir(parents=True)
+        for index, (boxes, class_ids) in enumerate(
+            zip(split.annotations["boxes"], split.annotations["class_ids"], strict=True)
+        ):
+            picture = split.picture(index)
+            Image.fromarray(picture).save(images / f"{index:05d}.png")
+            shares = np.array(xyxy_to_cxcywh(boxes)) / np.tile(picture.shape[1::-1], 2)
+            np.savetxt(labels / f"{index:05d}.txt", np.column_stack([class_ids, shares]), "%.6g")
+    names = "\n".join(f"  {number}: {json.dumps(name)}" for number, name in enumerate(source.classes))
+    text = f"path: {json.dumps(str(folder.absolute()))}\ntrain: images/train\nval: images/val\nnames:\n{names}\n"
+    (folder / "data.yaml").write_text(text, encoding="utf-8")
+
+
+def run_peer(*arguments: object) -> None:
+    """Run the peer's script."""
+    script = str(Path(__file__).with_name("ultralytics_detector.py"))
+    subprocess.run([sys.executable, script, *map(str, arguments)], check=True, stdout=sys.stderr)
+
+
+def _as_detections(rows: list[list[float]], classes: tuple[str, ...]) -> Detections:
+    """Make the result of rows of x1, y1, x2, y2, class, score."""
+    columns = np.reshape(np.array(rows, np.float32), (-1, 6))
+    return Detections(classes, columns[:, :4], columns[:, 5], columns[:, 4].astype(np.int32))
 
 
 def run_pipeline(script: str, data: str, seed: int, output: Path, *options: str) -> None:
@@ -141,10 +205,11 @@ def run_pipeline(script: str, data: str, seed: int, output: Path, *options: str)
     subprocess.run([sys.executable, str(PIPELINES / script), *settings], check=True, stdout=sys.stderr)
 
 
-# From the data, a seed, the run folder to write and whether to hurry, to the trained detector.
-DETECTORS: dict[str, Callable[[str, int, Path, bool], Detect]] = {
+# From the data, a seed, the folder to write and whether to hurry, to the trained detector.
+DETECTORS: dict[str, Callable[[str, int, Path, bool], Look]] = {
     "sliding_window": train_sliding_window,
     "yolo": train_yolo,
+    "yolo11n": train_ultralytics,
 }
 
 
