@@ -20,7 +20,7 @@ def detector_outputs(
     image_size: tuple[int, int],
     *,
     iou_threshold: float = 0.5,
-    score_threshold: float = 0.05,
+    score_threshold: float = 0.01,
     max_detections: int = 100,
     max_candidates: int = 300,
 ) -> dict[str, Tensor]:
@@ -31,7 +31,7 @@ def detector_outputs(
         scores: (B, N, C), the probability of each class in each box.
         image_size: (height, width) of the network's input in pixels.
         iou_threshold: see `kerascnn.ops.non_max_suppression`.
-        score_threshold: see there. Clients can only raise it.
+        score_threshold: see there. Clients can only raise it; AP counts detections that are far from sure.
         max_detections: K, see there. Clients can only lower it.
         max_candidates: see there.
 
