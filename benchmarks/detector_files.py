@@ -4,12 +4,13 @@
 
 The run is one of train_yolo.py. Each file is measured on the pictures of a split by itself, stretched to its input as
 the pipeline does, and MediaPipe's `ObjectDetector` (`pip install -e '.[benchmarks]'`) gets the pictures as they are.
-Of what the Keras model detects with a score above 0.5, `mediapipe` is the share that the client finds too: the same
-class in a box with an IoU above 0.9. Sizes and latencies are relative to float32.
+Of what the Keras model detects with a score above 0.5, `found` is the share that the file finds too: the same class in
+a box with an IoU above 0.9; and `mediapipe` the share that the client finds, which gives boxes in whole pixels. Sizes
+and latencies are relative to float32.
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -60,11 +61,15 @@ def measure(
 ) -> dict[str, Any]:
     """Measure the Keras model or one file."""
     if name == "keras":
-        outputs, client = keras_answers.outputs, None
+        outputs, found, client = keras_answers.outputs, None, None
     else:
         content = (run / tflite_name(name)).read_bytes()
         outputs = TFLiteModel(content, num_threads=2).predict(keras_answers.images)
-        client = share_found(content, task, keras_answers, split)
+        pictures = [split.picture(index) for index in range(len(split))]
+        sizes = [picture.shape[:2] for picture in pictures]
+        ours = [answer.above(SURE) for answer in task.decode(keras_answers.outputs, sizes)]
+        found = share_found(ours, task.decode(outputs, sizes))
+        client = share_of_client(ours, content, pictures, task.classes)
     metrics = task.evaluate(outputs, keras_answers.targets)
     exported, float32 = card["export"].get(name), card["export"]["float32"]
     return {
@@ -75,21 +80,25 @@ def measure(
         "size": exported and exported["bytes"] / float32["bytes"],
         "latency": exported and exported["latency_ms"] / float32["latency_ms"],
         "ms": exported and exported["latency_ms"],
+        "found": found,
         "mediapipe": client,
     }
 
 
-def share_found(content: bytes, task: DetectionTask, keras_answers: Reference, split: Split) -> float | None:
-    """Give the share of Keras' sure detections that MediaPipe finds too; None where it is not installed."""
-    pictures = [split.picture(index) for index in range(len(split))]
-    ours = task.decode(keras_answers.outputs, [picture.shape[:2] for picture in pictures])
+def share_of_client(
+    ours: Sequence[Detections], content: bytes, pictures: Sequence[np.ndarray], classes: tuple[str, ...]
+) -> float | None:
+    """Give the share of our detections that MediaPipe finds too; None where it is not installed."""
     try:
-        theirs = list(ask_mediapipe(content, pictures, task.classes))
+        return share_found(ours, list(ask_mediapipe(content, pictures, classes)))
     except ModuleNotFoundError as error:
         print(f"MediaPipe is left out: {error}")
         return None
-    found = [is_found(our.above(SURE), their) for our, their in zip(ours, theirs, strict=True)]
-    return float(np.concatenate(found).mean())
+
+
+def share_found(ours: Sequence[Detections], theirs: Sequence[Detections]) -> float:
+    """Give the share of our detections that are among theirs too."""
+    return float(np.concatenate([is_found(*each) for each in zip(ours, theirs, strict=True)]).mean())
 
 
 def is_found(ours: Detections, theirs: Detections) -> np.ndarray:
@@ -100,7 +109,7 @@ def is_found(ours: Detections, theirs: Detections) -> np.ndarray:
     return (same & (exact_pairwise_iou(ours.boxes, theirs.boxes) > SAME_BOX)).any(axis=1)
 
 
-def ask_mediapipe(content: bytes, pictures: list[np.ndarray], classes: tuple[str, ...]) -> Iterator[Detections]:
+def ask_mediapipe(content: bytes, pictures: Sequence[np.ndarray], classes: tuple[str, ...]) -> Iterator[Detections]:
     """Detect in pictures of any size with the client that phones use."""
     import mediapipe as mp
     from mediapipe.tasks.python import BaseOptions
