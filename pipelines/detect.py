@@ -3,7 +3,7 @@
     python pipelines/detect.py street.jpg film.mp4 --run saved_models/cells --save found
 
 The run is one of train_yolo.py. Prints what was found in each file, in all frames of a video together, and how many
-milliseconds a picture took; with --save, writes pictures and videos with the boxes drawn on them.
+milliseconds a picture took; with --save, writes pictures and videos with the boxes drawn on them, and a table of all.
 """
 
 import dataclasses
@@ -40,7 +40,8 @@ class Config:
     score_threshold: float | None = None
     """Above which score a detection counts. By default what was best on the validation pictures of the run."""
     save: Path | None = None
-    """A folder for pictures and videos with the boxes drawn on them; it is made. Videos lose their sound."""
+    """A folder for boxes.csv, and for pictures and videos with the boxes drawn on them; it is made. Videos lose their
+    sound."""
     smoke: bool = False
     """Detect with a small run on the embedded data, which is trained first if it is not there."""
 

@@ -35,7 +35,8 @@ class Config:
     score_threshold: float | None = None
     """From which score on a detection counts. By default what was best on the validation pictures of the run."""
     save: Path | None = None
-    """A folder for pictures and videos with the boxes drawn on them; it is made. Videos lose their sound."""
+    """A folder for boxes.csv, and for pictures and videos with the boxes drawn on them; it is made. Videos lose their
+    sound."""
     smoke: bool = False
     """Detect with a small run on the embedded data, which is trained first if it is not there."""
 

@@ -1,5 +1,7 @@
 """train_yolo.py and detect.py: a run, what is found with it in pictures and videos, and what cannot be used."""
 
+import csv
+import dataclasses
 import importlib
 import json
 
@@ -9,6 +11,7 @@ from PIL import Image
 
 from kerascnn.data.video import open_video, write_video
 from kerascnn.export import PRECISIONS, TFLiteModel
+from kerascnn.runs import load_answerer, open_run
 from tests.pipelines.conftest import PIPELINES, SMALL_NETWORK
 
 
@@ -46,9 +49,26 @@ def test_smoke_prints_what_was_found_and_draws_it(yolo_run, run, workplace):
     outcome = run("detect.py", "--smoke", "--model", "float32", "--save", "boxes")
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.count("smoke_pictures") == 3 and "smoke_video.mp4 (5 frames)" in outcome.stdout
-    *drawn, film = sorted((workplace / "boxes").iterdir())
+    *drawn, film, table = sorted((workplace / "boxes").iterdir())
     assert [Image.open(path).size for path in drawn] == [(160, 160)] * 3
+    assert table.name == "boxes.csv"
     assert (film.name, open_video(film).num_frames) == ("003_smoke_video.mp4", 5)
+
+
+def test_the_table_has_a_line_for_each_box(detect, yolo_run, tmp_path):
+    picture = yolo_run / "golden" / "0.png"
+    film = write_video(tmp_path / "film.mp4", [np.asarray(Image.open(picture))] * 2, 25)
+    config = detect.Config(files=(picture, film), run=yolo_run, score_threshold=0.001, save=tmp_path / "found")
+    assert detect.main(config) == 0
+    rows = list(csv.DictReader((tmp_path / "found" / "boxes.csv").open()))
+    assert {(row["file"], row["frame"]) for row in rows} == {(str(picture), "0"), (str(film), "0"), (str(film), "1")}
+    task, *_ = open_run(yolo_run)
+    task = dataclasses.replace(task, score_threshold=0.001)
+    expected = load_answerer(yolo_run, task, "keras")(np.asarray(Image.open(picture)))
+    ours = [row for row in rows if row["file"] == str(picture)]
+    assert [row["class"] for row in ours] == list(expected.class_names)
+    corners = [[float(row[key]) for key in ("x1", "y1", "x2", "y2")] for row in ours]
+    np.testing.assert_allclose(corners, expected.boxes, atol=0.06)
 
 
 def test_it_is_measured_by_the_script_for_every_task(yolo_run, call):

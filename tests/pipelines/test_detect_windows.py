@@ -37,7 +37,8 @@ def test_smoke_prints_what_was_found_and_draws_it(windows_run, run, workplace):
     outcome = run("detect_windows.py", "--smoke", "--save", "found")
     assert outcome.returncode == 0, outcome.stderr
     assert outcome.stdout.count("smoke_pictures") == 3
-    saved = sorted((workplace / "found").iterdir())
+    *saved, table = sorted((workplace / "found").iterdir())
+    assert table.name == "boxes.csv"
     assert [Image.open(path).size for path in saved] == [(160, 160)] * 3
 
 
