@@ -1,7 +1,6 @@
 """train_yolo.py and detect.py: a run, what is found with it in pictures and videos, and what cannot be used."""
 
 import csv
-import dataclasses
 import importlib
 import json
 
@@ -11,7 +10,7 @@ from PIL import Image
 
 from kerascnn.data.video import open_video, write_video
 from kerascnn.export import PRECISIONS, TFLiteModel
-from kerascnn.runs import load_answerer, open_run
+from kerascnn.results import Detections
 from tests.pipelines.conftest import PIPELINES, SMALL_NETWORK
 
 
@@ -55,20 +54,30 @@ def test_smoke_prints_what_was_found_and_draws_it(yolo_run, run, workplace):
     assert (film.name, open_video(film).num_frames) == ("003_smoke_video.mp4", 5)
 
 
-def test_the_table_has_a_line_for_each_box(detect, yolo_run, tmp_path):
-    picture = yolo_run / "golden" / "0.png"
-    film = write_video(tmp_path / "film.mp4", [np.asarray(Image.open(picture))] * 2, 25)
-    config = detect.Config(files=(picture, film), run=yolo_run, score_threshold=0.001, save=tmp_path / "found")
-    assert detect.main(config) == 0
-    rows = list(csv.DictReader((tmp_path / "found" / "boxes.csv").open()))
-    assert {(row["file"], row["frame"]) for row in rows} == {(str(picture), "0"), (str(film), "0"), (str(film), "1")}
-    task, *_ = open_run(yolo_run)
-    task = dataclasses.replace(task, score_threshold=0.001)
-    expected = load_answerer(yolo_run, task, "keras")(np.asarray(Image.open(picture)))
-    ours = [row for row in rows if row["file"] == str(picture)]
-    assert [row["class"] for row in ours] == list(expected.class_names)
-    corners = [[float(row[key]) for key in ("x1", "y1", "x2", "y2")] for row in ours]
-    np.testing.assert_allclose(corners, expected.boxes, atol=0.06)
+def test_the_table_has_a_line_for_each_box(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(PIPELINES)
+    picture, film = tmp_path / "a, b.png", write_video(tmp_path / "film.mp4", np.zeros((2, 40, 60, 3), np.uint8), 25)
+    Image.new("RGB", (60, 40), "white").save(picture)
+    boxes, scores, class_ids = (
+        np.float32([[1, 2.25, 30, 20], [0, 0, 60, 40]]),
+        np.float32([0.75, 0.5]),
+        np.int32([1, 0]),
+    )
+    frames = []
+
+    def detect(image):
+        """Find two things in the picture, nothing in the first frame, and one in the second."""
+        frames.append(image)
+        found = slice((2, 0, 1)[len(frames) - 1])
+        return Detections(("ant", "bee"), boxes[found], scores[found], class_ids[found])
+
+    assert importlib.import_module("detections").detect_in_files([picture, film], detect, tmp_path / "found") == 0
+    assert list(csv.reader((tmp_path / "found" / "boxes.csv").open())) == [
+        ["file", "frame", "class", "score", "x1", "y1", "x2", "y2"],
+        [str(picture), "0", "bee", "0.7500", "1.0", "2.2", "30.0", "20.0"],
+        [str(picture), "0", "ant", "0.5000", "0.0", "0.0", "60.0", "40.0"],
+        [str(film), "1", "bee", "0.7500", "1.0", "2.2", "30.0", "20.0"],
+    ]
 
 
 def test_it_is_measured_by_the_script_for_every_task(yolo_run, call):
