@@ -88,7 +88,10 @@ def test_it_is_measured_by_the_script_for_every_task(yolo_run, call):
     assert f"AP50 {test['score']:.1%} on {test['examples']} pictures" in outcome.stdout
     (row,) = (line for line in outcome.stdout.splitlines() if line.startswith("│ all"))
     found = [cell.strip() for cell in row.split("│")[2:6]]
-    assert found == [f"{test[key]:.1%}" for key in ("ap50", "ap", "precision", "recall")]
+    values = [test[key] for key in ("ap50", "ap", "precision", "recall")]
+    assert found == [
+        "-" if value is None else f"{value:.1%}" for value in values
+    ]  # so small a network may find nothing
 
 
 def test_what_cannot_be_read_is_named_and_the_others_are_looked_at(detect, yolo_run, tmp_path, capsys, caplog):
