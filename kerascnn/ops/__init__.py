@@ -24,6 +24,7 @@ from kerascnn.ops.grids import Places, Predictions, decode_offsets, encode_boxes
 from kerascnn.ops.iou import complete_iou, distance_iou, exact_pairwise_iou, generalized_iou, iou, pairwise_iou
 from kerascnn.ops.nms import non_max_suppression
 from kerascnn.ops.padding import concatenate_padded
+from kerascnn.ops.roi import roi_align, roi_max_pool
 from kerascnn.ops.soft_nms import soft_non_max_suppression
 from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
 from kerascnn.ops.windows import (
@@ -77,6 +78,8 @@ __all__ = [
     "pairwise_iou",
     "pyramid_sizes",
     "resize",
+    "roi_align",
+    "roi_max_pool",
     "same_padding",
     "shape_iou",
     "shares_from_corners",

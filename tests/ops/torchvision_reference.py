@@ -38,6 +38,15 @@ def draw_scene(count: int = 400) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return boxes.astype(np.float32), scores.astype(np.float32), draw_numbers(5, count, 3).astype(np.int32)
 
 
+def draw_regions() -> tuple[np.ndarray, np.ndarray]:
+    """Draw maps (2, 9, 7, 3) of 36 x 28 pixels, and boxes (2, 8, 4) of them, some of which leave no place whole."""
+    maps = draw_numbers(6, 2 * 9 * 7 * 3, 64).reshape(2, 9, 7, 3) / 8 - 4
+    corners = draw_numbers(7, 2 * 8 * 2, 24).reshape(2, 8, 2) * np.float32([27, 35]) / 23
+    sides = draw_numbers(8, 2 * 8 * 2, 24).reshape(2, 8, 2) ** 2 / 23 + 0.25
+    boxes = np.concatenate([corners, np.minimum(corners + sides, [28, 36])], axis=-1)
+    return maps.astype(np.float32), boxes.astype(np.float32)
+
+
 def read_reference() -> dict[str, Any]:
     """Give torchvision's answers, see `main`."""
     return json.loads(FIXTURE.read_text())
@@ -67,6 +76,16 @@ def main() -> None:
     for threshold in THRESHOLDS:
         answers["nms"][str(threshold)] = ops.nms(boxes, scores, threshold).tolist()
         answers["batched_nms"][str(threshold)] = ops.batched_nms(boxes, scores, class_ids, threshold).tolist()
+    maps, regions = (torch.tensor(each) for each in draw_regions())
+    options = {"input": maps.permute(0, 3, 1, 2), "output_size": (3, 2), "spatial_scale": 1 / 4}
+    around = regions + torch.tensor([-6.0, -9, 6, 9])  # beyond the picture
+    pooled = {
+        "roi_max_pool": ops.roi_pool(boxes=list(regions), **options),
+        "roi_align": ops.roi_align(boxes=list(around), sampling_ratio=2, aligned=True, **options),
+        "roi_align_unaligned": ops.roi_align(boxes=list(around), sampling_ratio=3, **options),
+    }
+    for name, values in pooled.items():
+        answers[name] = [round(x, 6) for x in values.permute(0, 2, 3, 1).flatten().tolist()]
     FIXTURE.write_text(json.dumps(answers) + "\n")
 
 
