@@ -11,7 +11,7 @@ import pytest
 from kerascnn import ops
 from kerascnn.tasks.detector_outputs import detector_outputs
 from tests.ops.test_nms import draw_crowd
-from tests.ops.torchvision_reference import draw_pairs, draw_scene
+from tests.ops.torchvision_reference import draw_numbers, draw_pairs, draw_regions, draw_scene
 
 pytest.importorskip("jax")
 
@@ -50,6 +50,11 @@ model = keras.Model([boxes, scores], detector_outputs(boxes, scores, (300, 400),
 scores = jnp.stack([given["scores"], given["scores"][:, ::-1]], axis=-1)
 answers = model.predict([given["boxes"], scores], verbose=0)
 found |= {"detector_" + name: values for name, values in answers.items()}
+for name in ("roi_max_pool", "roi_align"):
+    function = getattr(ops, name)
+    found[name] = jax.jit(lambda maps, regions: function(maps, regions, 4, (3, 2)))(given["maps"], given["regions"])
+    squares = lambda maps: jnp.sum(function(maps, given["regions"], 4, (3, 2)) ** 2)
+    found[name + "_gradients"] = jax.jit(jax.grad(squares))(given["maps"])
 np.savez(path, **found)
 """
 
@@ -74,6 +79,9 @@ def draw_given():
     a, b = draw_pairs()
     (boxes, scores, class_ids), (others, other_scores) = draw_scene(), draw_crowd(400)
     batch = {"boxes": np.stack([boxes, others]), "scores": np.stack([scores, other_scores])}
+    maps, regions = draw_regions()
+    maps = maps + np.float32(draw_numbers(9, maps.size, 1000).reshape(maps.shape) / 1e4)  # no two values are equal
+    batch |= {"maps": maps, "regions": regions}
     return {"a": a, "b": b, "flat": DEGENERATE, "class_ids": np.stack([class_ids, class_ids[::-1]])} | batch
 
 
@@ -112,3 +120,17 @@ def test_gradients_flow_into_what_is_kept(found):
     expected = np.zeros((400, 4))
     expected[np.asarray(result.indices[: result.count])] = 1
     np.testing.assert_array_equal(found["kept"], expected)
+
+
+@pytest.mark.parametrize("name", ["roi_max_pool", "roi_align"])
+def test_regions_are_pooled_alike_and_their_gradient_is_that_of_finite_differences(found, name):
+    def squares(maps):
+        return float(keras.ops.sum(keras.ops.square(pool(maps.astype("float32"), GIVEN["regions"], 4, (3, 2)))))
+
+    pool, maps = getattr(ops, name), GIVEN["maps"].astype(float)
+    np.testing.assert_allclose(found[name], pool(GIVEN["maps"], GIVEN["regions"], 4, (3, 2)), rtol=1e-5, atol=1e-5)
+    for place in ((0, 0, 0, 0), (0, 4, 3, 1), (1, 8, 6, 2), (1, 5, 2, 0)):
+        step = np.zeros_like(maps)
+        step[place] = 0.02
+        expected = (squares(maps + step) - squares(maps - step)) / 0.04
+        assert found[f"{name}_gradients"][place] == pytest.approx(expected, rel=0.02, abs=0.02)
