@@ -3,6 +3,7 @@
 Nothing here holds weights or state, and nothing imports another part of kerascnn.
 """
 
+from kerascnn.ops.anchor_boxes import anchor_boxes
 from kerascnn.ops.anchors import cluster_sizes, find_anchors, shape_iou
 from kerascnn.ops.assignment import assign_by_alignment, assign_by_anchor
 from kerascnn.ops.boxes import (
@@ -22,6 +23,7 @@ from kerascnn.ops.convolution import ReceptiveField, output_size, same_padding, 
 from kerascnn.ops.describe import Description, Row, describe
 from kerascnn.ops.grids import Places, Predictions, decode_offsets, encode_boxes, split_predictions
 from kerascnn.ops.iou import complete_iou, distance_iou, exact_pairwise_iou, generalized_iou, iou, pairwise_iou
+from kerascnn.ops.matching import match_boxes, sample_matches
 from kerascnn.ops.nms import non_max_suppression
 from kerascnn.ops.padding import concatenate_padded
 from kerascnn.ops.roi import roi_align, roi_max_pool
@@ -47,6 +49,7 @@ __all__ = [
     "ReceptiveField",
     "Row",
     "WindowGeometry",
+    "anchor_boxes",
     "assign_by_alignment",
     "assign_by_anchor",
     "box_area",
@@ -73,6 +76,7 @@ __all__ = [
     "generalized_iou",
     "interpolate",
     "iou",
+    "match_boxes",
     "non_max_suppression",
     "output_size",
     "pairwise_iou",
@@ -81,6 +85,7 @@ __all__ = [
     "roi_align",
     "roi_max_pool",
     "same_padding",
+    "sample_matches",
     "shape_iou",
     "shares_from_corners",
     "soft_non_max_suppression",
