@@ -26,6 +26,7 @@ from kerascnn.ops.iou import complete_iou, distance_iou, exact_pairwise_iou, gen
 from kerascnn.ops.matching import match_boxes, sample_matches
 from kerascnn.ops.nms import non_max_suppression
 from kerascnn.ops.padding import concatenate_padded
+from kerascnn.ops.proposals import propose_regions
 from kerascnn.ops.roi import roi_align, roi_max_pool
 from kerascnn.ops.soft_nms import soft_non_max_suppression
 from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
@@ -80,6 +81,7 @@ __all__ = [
     "non_max_suppression",
     "output_size",
     "pairwise_iou",
+    "propose_regions",
     "pyramid_sizes",
     "resize",
     "roi_align",
