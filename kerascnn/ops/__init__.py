@@ -23,10 +23,18 @@ from kerascnn.ops.convolution import ReceptiveField, output_size, same_padding, 
 from kerascnn.ops.describe import Description, Row, describe
 from kerascnn.ops.grids import Places, Predictions, decode_offsets, encode_boxes, split_predictions
 from kerascnn.ops.iou import complete_iou, distance_iou, exact_pairwise_iou, generalized_iou, iou, pairwise_iou
-from kerascnn.ops.matching import match_boxes, sample_matches
+from kerascnn.ops.matching import match_boxes, sampling_weights
 from kerascnn.ops.nms import non_max_suppression
 from kerascnn.ops.padding import concatenate_padded
-from kerascnn.ops.proposals import propose_regions
+from kerascnn.ops.proposals import proposal_candidates
+from kerascnn.ops.regions import (
+    RegionClasses,
+    Regions,
+    decode_region_classes,
+    decode_regions,
+    split_region_classes,
+    split_regions,
+)
 from kerascnn.ops.roi import roi_align, roi_max_pool
 from kerascnn.ops.soft_nms import soft_non_max_suppression
 from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
@@ -48,6 +56,8 @@ __all__ = [
     "Places",
     "Predictions",
     "ReceptiveField",
+    "RegionClasses",
+    "Regions",
     "Row",
     "WindowGeometry",
     "anchor_boxes",
@@ -65,6 +75,8 @@ __all__ = [
     "cxcywh_to_xyxy",
     "decode_deltas",
     "decode_offsets",
+    "decode_region_classes",
+    "decode_regions",
     "decode_yolo_v1",
     "describe",
     "distance_iou",
@@ -81,18 +93,20 @@ __all__ = [
     "non_max_suppression",
     "output_size",
     "pairwise_iou",
-    "propose_regions",
+    "proposal_candidates",
     "pyramid_sizes",
     "resize",
     "roi_align",
     "roi_max_pool",
     "same_padding",
-    "sample_matches",
+    "sampling_weights",
     "shape_iou",
     "shares_from_corners",
     "soft_non_max_suppression",
     "source_positions",
     "split_predictions",
+    "split_region_classes",
+    "split_regions",
     "split_yolo_v1",
     "to_absolute",
     "to_relative",

@@ -1,4 +1,4 @@
-"""Which boxes of a two-stage detector are of which object, which are background, and which of them are learned from."""
+"""Which boxes of a two-stage detector are of which object, which are background, and how much each counts."""
 
 import keras
 from keras import ops
@@ -57,17 +57,19 @@ def match_boxes(
     return ops.where(ops.all(boxes[..., 2:] > boxes[..., :2], axis=-1), matched, IGNORED)
 
 
-def sample_matches(matches: Tensor, noise: Tensor, *, count: int, object_share: float) -> Tensor:
-    """Choose the boxes that a picture is learned from: objects up to a share of them, and background for the rest.
+def sampling_weights(matches: Tensor, *, count: int, object_share: float) -> Tensor:
+    """Weigh the boxes that a picture is learned from by the probability that each would be drawn into a sample of them.
+
+    The papers draw it anew in every step: objects up to a share of it, and background for the rest. A loss with these
+    weights is what theirs is on average, without the noise of the draw.
 
     Args:
         matches: (B, N), of `match_boxes`.
-        noise: (B, N), drawn at random, by which they are chosen; where it is the same, so is the choice.
-        count: of boxes; fewer are chosen where there are not as many.
+        count: of boxes; fewer are drawn where there are not as many.
         object_share: of objects, at most, in 0..1.
 
     Returns:
-        (B, N) booleans.
+        (B, N) float32, in 0..1; their sum is the number of boxes that are drawn.
 
     Raises:
         ValueError: for a count below 1, or a share that is not in 0..1.
@@ -80,13 +82,10 @@ def sample_matches(matches: Tensor, noise: Tensor, *, count: int, object_share: 
         raise ValueError(
             f"count must be at least 1, object_share in 0..1. Received: count={count}, object_share={object_share}."
         )
-    objects = _first(matches >= 0, noise, int(count * object_share))
-    rest = count - ops.sum(ops.cast(objects, "int32"), axis=-1, keepdims=True)
-    return objects | _first(matches == BACKGROUND, noise, rest)
-
-
-def _first(wanted: Tensor, noise: Tensor, count: int | Tensor) -> Tensor:
-    """Choose up to so many of those that are wanted, in the order of the noise: (B, N) booleans."""
-    order = ops.argsort(ops.where(wanted, noise, float("inf")), axis=-1)
-    place = ops.argsort(order, axis=-1)  # of each in the order
-    return wanted & (place < count)
+    objects, background = (ops.cast(each, "float32") for each in (matches >= 0, matches == BACKGROUND))
+    num_objects, num_background = (ops.sum(each, axis=-1, keepdims=True) for each in (objects, background))
+    drawn_objects = ops.minimum(num_objects, int(count * object_share))
+    drawn_background = ops.minimum(num_background, count - drawn_objects)
+    return objects * ops.divide_no_nan(drawn_objects, num_objects) + background * ops.divide_no_nan(
+        drawn_background, num_background
+    )

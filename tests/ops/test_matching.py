@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn.ops import match_boxes, sample_matches
+from kerascnn.ops import match_boxes, sampling_weights
 from kerascnn.ops.matching import BACKGROUND, IGNORED
 from tests.ops.naive import compute_iou
 
@@ -73,15 +73,27 @@ def test_without_objects_all_is_background():
 
 
 @pytest.mark.parametrize(("count", "share"), [(8, 0.5), (8, 0.25), (200, 0.5), (1, 0.5), (5, 1.0), (5, 0.0)])
-def test_the_first_of_each_kind_are_chosen(count, share):
+def test_weights_are_how_often_a_box_is_drawn(count, share):
     rng = np.random.default_rng(0)
-    matches, noise = rng.integers(-2, 3, (4, 50)).astype(np.int32), rng.random((4, 50)).astype(np.float32)
-    matches[3] = BACKGROUND
-    found = as_numpy(sample_matches(matches, noise, count=count, object_share=share))
-    for each, order, chosen in zip(matches, np.argsort(noise, axis=1), found, strict=True):
-        objects = [n for n in order if each[n] >= 0][: int(count * share)]
-        background = [n for n in order if each[n] == BACKGROUND][: count - len(objects)]
-        assert sorted(np.flatnonzero(chosen)) == sorted([*objects, *background])
+    matches = rng.integers(-2, 3, (4, 50)).astype(np.int32)
+    matches[2], matches[3] = BACKGROUND, IGNORED
+    found = as_numpy(sampling_weights(matches, count=count, object_share=share))
+    for each, weights in zip(matches, found, strict=True):
+        drawn = np.zeros(50)
+        for _ in range(2000):
+            order = rng.permutation(50)
+            objects = [n for n in order if each[n] >= 0][: int(count * share)]
+            drawn[[*objects, *[n for n in order if each[n] == BACKGROUND][: count - len(objects)]]] += 1
+        np.testing.assert_allclose(weights, drawn / 2000, atol=0.05)
+        assert weights.sum() == pytest.approx(drawn.sum() / 2000, rel=1e-5)
+
+
+def test_weights_by_hand():
+    matches = np.int32([[0, BACKGROUND, IGNORED, 1, 0, BACKGROUND, BACKGROUND, BACKGROUND]])
+    # Two of three objects, and the two that are left to draw of four of the background.
+    weights = as_numpy(sampling_weights(matches, count=4, object_share=0.5))
+    np.testing.assert_allclose(weights, [[2 / 3, 0.5, 0, 2 / 3, 2 / 3, 0.5, 0.5, 0.5]], rtol=1e-6)
+    assert as_numpy(sampling_weights(matches[:, :0], count=4, object_share=0.5)).shape == (1, 0)
 
 
 def test_what_makes_no_sense_is_refused():
@@ -90,4 +102,4 @@ def test_what_makes_no_sense_is_refused():
         match_boxes(rows, boxes, object_iou=0.3, background_iou=(0, 0.5))
     for count, share in ((0, 0.5), (4, 1.5)):
         with pytest.raises(ValueError, match="count must be at least 1"):
-            sample_matches(np.zeros((1, 4), np.int32), np.zeros((1, 4)), count=count, object_share=share)
+            sampling_weights(np.zeros((1, 4), np.int32), count=count, object_share=share)

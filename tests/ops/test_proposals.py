@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn.ops import anchor_boxes, encode_deltas, propose_regions
+from kerascnn.ops import anchor_boxes, encode_deltas, non_max_suppression, proposal_candidates
+from kerascnn.ops.proposals import NO_SCORE
 from tests.ops.naive import suppress
 
 SIZE = (48, 64)
@@ -22,6 +23,15 @@ def draw(seed=0):
     return logits.astype(np.float32), rng.normal(0, 0.3, (2, len(ANCHORS), 4)).astype(np.float32)
 
 
+def propose(logits, deltas, least_side=16.0, iou_threshold=0.7, max_candidates=None, max_proposals=300):
+    """Choose from the candidates."""
+    anchors = np.broadcast_to(ANCHORS, (len(logits), *ANCHORS.shape))
+    regions = np.concatenate([logits[..., np.newaxis], deltas, anchors], axis=-1)
+    boxes, scores = proposal_candidates(regions, SIZE, least_side=least_side)
+    options = {"max_detections": max_proposals, "max_candidates": max_candidates}
+    return non_max_suppression(boxes, scores, iou_threshold=iou_threshold, score_threshold=NO_SCORE, **options)
+
+
 def decode(deltas):
     """Decode and cut the boxes of one picture, one by one."""
     boxes = []
@@ -37,7 +47,7 @@ def decode(deltas):
 def test_proposals_are_those_of_a_naive_loop(options):
     logits, deltas = draw()
     options = {"least_side": 10.0, "iou_threshold": 0.5, "max_candidates": None, "max_proposals": 60} | options
-    found = propose_regions(logits, deltas, ANCHORS, SIZE, **options)
+    found = propose(logits, deltas, **options)
     for picture in range(2):
         boxes = decode(deltas[picture])
         large = np.flatnonzero((boxes[:, 2:] - boxes[:, :2]).min(axis=1) >= options["least_side"])
@@ -55,17 +65,17 @@ def test_perfect_answers_propose_the_objects_first():
     for number, place in enumerate((10, 50)):
         logits[0, place] = 5 - number
         deltas[0, place] = as_numpy(encode_deltas(objects[number], ANCHORS[place]))
-    found = propose_regions(logits, deltas, ANCHORS, SIZE)
+    found = propose(logits, deltas)
     np.testing.assert_allclose(as_numpy(found.boxes[0, :2]), objects, atol=1e-3)
     assert as_numpy(found.scores[0, :2]).tolist() == [5, 4]
 
 
 def test_a_picture_where_all_is_too_small_has_no_proposal():
     logits, deltas = draw()
-    found = propose_regions(logits, deltas, ANCHORS, SIZE, least_side=100)
+    found = propose(logits, deltas, least_side=100)
     assert as_numpy(found.count).tolist() == [0, 0] and not as_numpy(found.boxes).any()
 
 
 def test_a_negative_side_is_refused():
     with pytest.raises(ValueError, match="least_side=-1"):
-        propose_regions(*draw(), ANCHORS, SIZE, least_side=-1)
+        propose(*draw(), least_side=-1)
