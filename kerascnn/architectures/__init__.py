@@ -8,6 +8,7 @@ from kerascnn.architectures.heads import landmarker, localizer
 from kerascnn.architectures.inception import inception_v1
 from kerascnn.architectures.lenet import lenet5
 from kerascnn.architectures.mobilenet import mobilenet_v1, mobilenet_v2
+from kerascnn.architectures.rcnn import fast_rcnn, faster_rcnn, region_proposal_network
 from kerascnn.architectures.resnet import (
     resnet20,
     resnet32,
@@ -35,6 +36,8 @@ __all__ = [
     "check_options",
     "darknet19",
     "extraction",
+    "fast_rcnn",
+    "faster_rcnn",
     "head_layers",
     "headless",
     "inception_v1",
@@ -46,6 +49,7 @@ __all__ = [
     "localizer",
     "mobilenet_v1",
     "mobilenet_v2",
+    "region_proposal_network",
     "resnet20",
     "resnet32",
     "resnet44",

@@ -80,3 +80,25 @@ def head_layers(model: keras.Model) -> set[str]:
     if not stride_layers(model):
         return weighted & {"predictions"}
     return weighted - layers_below(model, "head")
+
+
+def check_maps(body: keras.Model) -> None:
+    """Refuse a body whose maps do not cover the picture evenly: then their places would not lie where they say.
+
+    Raises:
+        ValueError: for a size that is no multiple of the last stride, or layers without padding.
+    """
+    height, width = body.input_shape[1:3]
+    maps = {int(name.removeprefix("stride")): body.get_layer(name).output.shape[1:3] for name in stride_layers(body)}
+    if height % max(maps) or width % max(maps):
+        raise ValueError(
+            f"Height and width must be multiples of {max(maps)}, the last stride of {body.name}. "
+            f"Received: {height} x {width}."
+        )
+    uneven = [stride for stride, size in maps.items() if size != (height // stride, width // stride)]
+    if uneven:
+        raise ValueError(
+            f"{body.name} has layers without padding: its map of stride {uneven[0]} has "
+            f"{' x '.join(map(str, maps[uneven[0]]))} places of a picture of {height} x {width} pixels. "
+            "Use an architecture whose maps are the picture's size by their strides."
+        )

@@ -14,7 +14,7 @@ import keras
 from keras import layers, ops
 
 from kerascnn.architectures.catalogue import build
-from kerascnn.architectures.strides import stride_layers
+from kerascnn.architectures.strides import check_maps, stride_layers
 from kerascnn.layers import AnchorGrid
 
 Tensor = keras.KerasTensor
@@ -99,31 +99,13 @@ def _build_body(architecture: str, input_shape: tuple[int, int, int], **options:
     """Build the body; that for pictures of any size is a copy of one for some size, which is all that builders make."""
     any_size = tuple(input_shape[:2]) == (None, None)
     body = build(architecture, (*SOME_SIZE, *input_shape[2:]) if any_size else input_shape, None, **options)
-    _check_maps(body)
+    check_maps(body)
     if not any_size:
         return body
     picture = layers.Input((None, None, *input_shape[2:]), dtype=body.input.dtype, name=body.input.name)
     copied = keras.models.clone_model(body, input_tensors=picture)
     copied.set_weights(body.get_weights())
     return copied
-
-
-def _check_maps(body: keras.Model) -> None:
-    """Refuse a body whose maps do not cover the picture evenly: then cells would not lie where they say."""
-    height, width = body.input_shape[1:3]
-    maps = {int(name.removeprefix("stride")): body.get_layer(name).output.shape[1:3] for name in stride_layers(body)}
-    if height % max(maps) or width % max(maps):
-        raise ValueError(
-            f"Height and width must be multiples of {max(maps)}, the last stride of {body.name}. "
-            f"Received: {height} x {width}."
-        )
-    uneven = [stride for stride, size in maps.items() if size != (height // stride, width // stride)]
-    if uneven:
-        raise ValueError(
-            f"{body.name} has layers without padding: its map of stride {uneven[0]} has "
-            f"{' x '.join(map(str, maps[uneven[0]]))} places of a picture of {height} x {width} pixels. "
-            "Use an architecture whose maps are the picture's size by their strides."
-        )
 
 
 def _check(

@@ -37,24 +37,24 @@ def with_builtin_suppression(model: keras.Model) -> keras.Model:
 class _BuiltinSuppression(NonMaxSuppression):
     """The same, of one picture: boxes (1, N, 4) and scores (1, N) or (1, N, classes)."""
 
-    def call(self, boxes: tf.Tensor, scores: tf.Tensor) -> dict[str, tf.Tensor]:
+    def call(self, boxes: tf.Tensor, scores: tf.Tensor, class_ids: tf.Tensor | None = None) -> dict[str, tf.Tensor]:
         options = self.suppression
-        candidates = rank(boxes, scores, None, options["score_threshold"], options["max_candidates"])
-        side = int(np.ceil(np.sqrt(scores.shape[-1]))) if len(scores.shape) == 3 else 1
-        chosen = _choose(candidates, side, options["iou_threshold"], options["max_detections"])
+        candidates = rank(boxes, scores, class_ids, options["score_threshold"], options["max_candidates"])
+        chosen = _choose(candidates, options["iou_threshold"], options["max_detections"])
         candidates = candidates.pad(1)
         return candidates.keep(chosen, gather(candidates.scores, chosen), (1,))._asdict()
 
 
-def _choose(candidates: Candidates, side: int, iou_threshold: float, max_detections: int) -> tf.Tensor:
+def _choose(candidates: Candidates, iou_threshold: float, max_detections: int) -> tf.Tensor:
     """Give the places in the ranking of what is kept, (1, D) and rising; padding is the number of candidates.
 
-    The operation knows no classes. So those of each class are moved to a place of their own, in a square of `side`
-    times `side` copies of the picture: in a row of them coordinates would grow, and so would their rounding.
+    The operation knows no classes. So those of each class are moved to a place of their own, in a square of copies of
+    the picture: in a row of them coordinates would grow, and so would their rounding.
     """
     rows, usable = candidates.rows[0], candidates.scores[0] > NEVER
     boxes = tf.where(usable[:, tf.newaxis], rows[:, :4], 0.0)  # what must not be chosen may be infinite
-    if side > 1:
+    if rows.shape[-1] == 5:
+        side = tf.math.ceil(tf.sqrt(tf.reduce_max(rows[:, 4]) + 1))
         shift = tf.stack([rows[:, 4] % side, rows[:, 4] // side], axis=-1) * _span(boxes)
         boxes += tf.tile(shift, (1, 2))
     places = tf.range(tf.size(usable))

@@ -2,12 +2,15 @@
 
 from kerascnn.layers.classic import LocalResponseNormalization, scaled_tanh
 from kerascnn.layers.detection import AnchorGrid, NonMaxSuppression
-from kerascnn.layers.regions import RoIAlign, RoIMaxPooling
+from kerascnn.layers.regions import ProposalCandidates, PyramidLevel, RegionGrid, RoIAlign, RoIMaxPooling
 
 __all__ = [
     "AnchorGrid",
     "LocalResponseNormalization",
     "NonMaxSuppression",
+    "ProposalCandidates",
+    "PyramidLevel",
+    "RegionGrid",
     "RoIAlign",
     "RoIMaxPooling",
     "scaled_tanh",

@@ -22,8 +22,9 @@ class NonMaxSuppression(layers.Layer):
         max_candidates: see there.
         **options: as every Keras layer takes them.
 
-    Input: boxes (B, N, 4), x1, y1, x2, y2, and scores (B, N) or (B, N, classes). Output: what is kept, by the names
-    `boxes` (B, D, 4), `scores`, `class_ids`, `indices` (B, D), and `count` (B,); class -1 is padding.
+    Inputs: boxes (B, N, 4), x1, y1, x2, y2, and scores (B, N) or (B, N, classes); with scores (B, N) perhaps class_ids
+    (B, N). Output: what is kept, by the names `boxes` (B, D, 4), `scores`, `class_ids`, `indices` (B, D), and `count`
+    (B,); class -1 is padding.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class NonMaxSuppression(layers.Layer):
             "max_candidates": max_candidates,
         }
 
-    def call(self, boxes: keras.KerasTensor, scores: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
+    def call(
+        self, boxes: keras.KerasTensor, scores: keras.KerasTensor, class_ids: keras.KerasTensor | None = None
+    ) -> dict[str, keras.KerasTensor]:
         """Suppress."""
-        return non_max_suppression(boxes, scores, **self.suppression)._asdict()
+        return non_max_suppression(boxes, scores, class_ids=class_ids, **self.suppression)._asdict()
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that make the layer again."""

@@ -3,6 +3,7 @@
 from kerascnn.losses.classification import AuxiliaryCrossEntropy, SmoothedCrossEntropy
 from kerascnn.losses.landmarks import LandmarkLoss
 from kerascnn.losses.localization import LocalizationLoss
+from kerascnn.losses.rcnn import RegionClassLoss, RegionProposalLoss
 from kerascnn.losses.yolo import YoloLoss
 from kerascnn.losses.yolo_v1 import YoloV1Loss
 
@@ -10,6 +11,8 @@ __all__ = [
     "AuxiliaryCrossEntropy",
     "LandmarkLoss",
     "LocalizationLoss",
+    "RegionClassLoss",
+    "RegionProposalLoss",
     "SmoothedCrossEntropy",
     "YoloLoss",
     "YoloV1Loss",

@@ -9,6 +9,7 @@ from kerascnn.losses.terms import DetectorTerms
 from kerascnn.ops.assignment import NONE, assign_by_alignment, assign_by_anchor
 from kerascnn.ops.grids import Places, Predictions, encode_boxes, split_predictions
 from kerascnn.ops.iou import complete_iou, iou, pairwise_iou
+from kerascnn.ops.targets import object_rows
 
 ASSIGNMENTS = ("anchor", "aligned")
 BOX_FORMS = ("ciou", "squared")
@@ -92,7 +93,7 @@ class YoloLoss(keras.losses.Loss):
 
     def terms(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> DetectorTerms:
         """Compute the terms whose sum is the loss."""
-        rows, predictions = _prepare(y_true, y_pred)
+        rows, predictions = object_rows(y_true), split_predictions(ops.cast(y_pred, "float32"))
         fixed = Predictions(*map(ops.stop_gradient, predictions[:3]), predictions.places)
         objects, quality = self._assign(rows, fixed)
         answers = ops.cast(objects != NONE, "float32")  # (B, N)
@@ -153,14 +154,6 @@ class YoloLoss(keras.losses.Loss):
             "no_object_weight": self.no_object_weight,
             "class_weight": self.class_weight,
         }
-
-
-def _prepare(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> tuple[keras.KerasTensor, Predictions]:
-    """Give the rows, with at least one of padding, and the predictions, in float32."""
-    if len(y_true.shape) != 3 or y_true.shape[-1] != 5:
-        raise ValueError(f"The targets must be rows (B, M, 5). Received: {tuple(y_true.shape)}.")
-    rows = ops.pad(ops.cast(y_true, "float32"), [[0, 0], [0, 1], [0, 0]], constant_values=-1)
-    return rows, split_predictions(ops.cast(y_pred, "float32"))
 
 
 def _mean_count(importance: keras.KerasTensor) -> keras.KerasTensor:

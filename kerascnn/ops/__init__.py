@@ -32,6 +32,7 @@ from kerascnn.ops.regions import (
     Regions,
     decode_region_classes,
     decode_regions,
+    pyramid_level,
     split_region_classes,
     split_regions,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "output_size",
     "pairwise_iou",
     "proposal_candidates",
+    "pyramid_level",
     "pyramid_sizes",
     "resize",
     "roi_align",

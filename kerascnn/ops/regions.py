@@ -9,14 +9,16 @@ for each class; and x1, y1, x2, y2 of the proposal in pixels. Rows of proposals 
 So a loss, and whoever decodes, needs to know nothing but the outputs.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import keras
 from keras import ops
 
-from kerascnn.ops.boxes import decode_deltas
+from kerascnn.ops.boxes import box_area, decode_deltas
 
 REGION = 9
+CANONICAL_SIDE, CANONICAL_STRIDE = 224, 16  # objects as large as ImageNet's pictures have the map of this stride
 VARIANCES = (0.1, 0.1, 0.2, 0.2)  # of the second stage's deltas, see `kerascnn.ops.encode_deltas`
 
 
@@ -88,3 +90,22 @@ def decode_region_classes(outputs: keras.KerasTensor) -> tuple[keras.KerasTensor
     boxes = decode_deltas(deltas, ops.expand_dims(proposals, 2), variances=VARIANCES)
     is_region = ops.all(proposals[..., 2:] > proposals[..., :2], axis=-1, keepdims=True)
     return boxes, ops.where(is_region, ops.softmax(logits)[..., :-1], 0.0)
+
+
+def pyramid_level(boxes: keras.KerasTensor, strides: Sequence[int]) -> keras.KerasTensor:
+    """Say which level of a feature pyramid each region is pooled from: larger regions from coarser maps.
+
+    Args:
+        boxes: (..., 4), x1, y1, x2, y2 in pixels.
+        strides: of the levels, rising, each twice the one before.
+
+    Returns:
+        (...) int32, numbers of levels from 0.
+
+    Reference:
+        Lin et al. 2017, "Feature Pyramid Networks for Object Detection", arXiv:1612.03144, equation 1.
+    """
+    sides = ops.sqrt(ops.maximum(box_area(boxes), 1.0))
+    # A floor of logarithms, without their rounding: a region belongs to all levels up to its own.
+    least = [CANONICAL_SIDE * stride / CANONICAL_STRIDE for stride in strides[1:]]
+    return sum((ops.cast(sides >= side, "int32") for side in least), ops.zeros_like(sides, "int32"))

@@ -1,9 +1,23 @@
-"""The targets of a network that finds one object: which row of a picture counts, and what a box is in shares of it."""
+"""The targets of networks that find objects: their rows, which one counts if it is one, and boxes in shares."""
 
 import keras
 from keras import ops
 
 from kerascnn.ops.boxes import cxcywh_to_xyxy, to_absolute, to_relative, xyxy_to_cxcywh
+
+
+def object_rows(targets: keras.KerasTensor) -> keras.KerasTensor:
+    """Give the rows of all objects, (B, M, 5) in float32 with M at least 1, of which one is added, of padding.
+
+    Args:
+        targets: (B, M, 5), x1, y1, x2, y2, class, padded with class -1; M may be 0.
+
+    Raises:
+        ValueError: for another shape.
+    """
+    if len(targets.shape) != 3 or targets.shape[-1] != 5:
+        raise ValueError(f"The targets must be rows (B, M, 5). Received: {tuple(targets.shape)}.")
+    return ops.pad(ops.cast(targets, "float32"), [[0, 0], [0, 1], [0, 0]], constant_values=-1)
 
 
 def first_object(rows: keras.KerasTensor) -> keras.KerasTensor:
