@@ -18,7 +18,7 @@ ALLOWED = {
     "layers": {"ops"},
     "losses": {"ops"},
     "metrics": {"ops"},
-    "data": {"ops"},
+    "data": {"ops", "files"},
     "architectures": {"layers", "ops"},
     "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results"},
     "training": {"architectures.strides", "tasks.task", "results", "files", "fused", "litert", "ops"},

@@ -28,6 +28,7 @@ from kerascnn.data.augment import (
 )
 from kerascnn.data.object_sizes import object_sizes
 from kerascnn.data.pipeline import pipeline
+from kerascnn.data.proposals import with_proposals
 from kerascnn.data.sources import (
     Source,
     Split,
@@ -87,6 +88,7 @@ __all__ = [
     "warp",
     "window_scales",
     "window_source",
+    "with_proposals",
     "yolo",
     "zoom_out",
 ]

@@ -15,10 +15,11 @@ Prepare = Callable[[tf.Tensor, tf.Tensor], tuple]
 
 
 class Batches(tf.data.Dataset):
-    """A data set of (images, targets) with a few more ways. What `map` and the like make of it is a plain one.
+    """A data set of (inputs, targets) with a few more ways. What `map` and the like make of it is a plain one.
 
     Args:
-        prepare: from the step, counted over all epochs, and an index, (), int64 each, to one image and its targets.
+        prepare: from the step, counted over all epochs, and an index, (), int64 each, to one image, or a
+            dict of inputs, and its targets.
         order: who comes when.
         at_once: whether `prepare` takes the indices of a batch, (B,), at once.
         augmented: whether a picture is another one in every epoch, if only by its size.
@@ -69,7 +70,8 @@ class Batches(tf.data.Dataset):
             extractor: from a batch of images to its features.
 
         Raises:
-            ValueError: if pictures are augmented, so that there is no end of them, or for batches of features.
+            ValueError: if pictures are augmented, so that there is no end of them, or for batches of features, or
+                of other inputs than pictures.
             MemoryError, OSError: if the features are too many for memory, or for the disk.
         """
         if self.augmented:
@@ -92,7 +94,7 @@ class Batches(tf.data.Dataset):
             extractor: from a batch of images to its features; it runs beside what takes the batches.
 
         Raises:
-            ValueError: for batches of features, or pictures of several sizes.
+            ValueError: for batches of features, of other inputs than pictures, or of pictures of several sizes.
         """
         self._check_pictures()
         if not self.element_spec[0].shape[1:].is_fully_defined():
@@ -106,6 +108,9 @@ class Batches(tf.data.Dataset):
     def _check_pictures(self) -> None:
         if self._at_once or self._extractor is not None:
             raise ValueError("These batches hold features already, and no pictures.")
+        if isinstance(self.element_spec[0], dict):
+            names = ", ".join(sorted(self.element_spec[0]))
+            raise ValueError(f"Features are those of pictures alone. These batches hold {names}.")
 
     @property
     def element_spec(self) -> tuple:

@@ -132,12 +132,14 @@ def make_progress(order: Order) -> tf.Variable:
 
 
 def _batch(samples: tf.data.Dataset, batch_size: int) -> tf.data.Dataset:
-    """Batch samples, and pad with -1 what differs in number; pictures of a batch do not differ in size."""
+    """Batch samples, and pad what differs in number: inputs with 0, as proposals are, and targets with -1."""
     shapes = tf.nest.map_structure(lambda spec: spec.shape, samples.element_spec)
     if all(shape.rank is None or shape.is_fully_defined() for shape in tf.nest.flatten(shapes)):
         return samples.batch(batch_size)
-    values = tf.nest.map_structure(
-        lambda spec: tf.constant(0 if spec.dtype.is_unsigned else -1, spec.dtype), samples.element_spec
+    inputs, targets = samples.element_spec
+    values = (
+        tf.nest.map_structure(lambda spec: tf.zeros((), spec.dtype), inputs),
+        tf.nest.map_structure(lambda spec: tf.constant(0 if spec.dtype.is_unsigned else -1, spec.dtype), targets),
     )
     return samples.padded_batch(batch_size, shapes, values)
 

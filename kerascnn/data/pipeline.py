@@ -5,6 +5,7 @@ Order and augmentation are functions of (seed, epoch, index) alone, and the size
 degree of parallelism.
 """
 
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ from kerascnn.data.sources.source import Split
 from kerascnn.data.targets import add_rows
 
 NO_TARGET = -1
+UNANNOTATED = {"image", "proposals"}  # keys of a sample that nothing is learned from
 
 
 class ForTask(Protocol):
@@ -31,6 +33,8 @@ class ForTask(Protocol):
 
     def targets(self, sample: Sample) -> tf.Tensor:
         """Take from a sample, with the rows of `add_rows`, what the loss compares the outputs with."""
+
+    # And, where the network takes more than the picture, `inputs(sample)`: a dict of what it takes, by name.
 
 
 def pipeline(
@@ -51,7 +55,7 @@ def pipeline(
 
     Args:
         split: the samples.
-        task: gives the size of the network's input and the targets.
+        task: gives the size of the network's input, the targets, and the inputs where those are more than pictures.
         augment: augmentations, done one after another, one of which may be a `mosaic()`; or the name of a preset, see
             `kerascnn.data.preset`. A preset by its name does not mirror pictures with landmarks:
             `preset(name, swap=swap_sides(names))` does.
@@ -74,12 +78,12 @@ def pipeline(
         fill: what lies outside a picture that was moved, see `kerascnn.data.compose`.
 
     Returns:
-        A finite `tf.data.Dataset` of (images, targets); its `starting_at` gives it again from another step on. Images
-        are (B, height, width, 3) uint8, stretched to the task's size, or the batch's, as a phone's client does;
-        coordinates are in pixels of that. An epoch is a complete pass; looking at the first batch does not use it up,
-        unless there is only one. Targets of different number, such as boxes, are padded with -1; those of pictures
-        without any annotation are -1. Photos at least four times as large as the input are decoded smaller where they
-        are augmented.
+        A finite `tf.data.Dataset` of (inputs, targets); its `starting_at` gives it again from another step on. Inputs
+        are images, or what `task.inputs` takes from a sample. Images are (B, height, width, 3) uint8, stretched to the
+        task's size, or the batch's, as a phone's client does; coordinates are in pixels of that. An epoch is a complete
+        pass; looking at the first batch does not use it up, unless there is only one. Targets of different number, such
+        as boxes, are padded with -1, inputs of different number with 0; targets of pictures without any annotation are
+        -1. Photos at least four times as large as the input are decoded smaller where they are augmented.
 
     Raises:
         ValueError: for an empty split, a batch size below 1, sizes that are none, augmentations or sizes without a
@@ -105,6 +109,7 @@ def pipeline(
     changed = bool(augment or image_sizes)
     if cache is not None:
         split = cached(split, largest, cache, augmented=changed)
+    inputs = getattr(task, "inputs", operator.itemgetter("image"))
     augment_one = augmented(split.fetch or split.read, len(split), augment, fill)
 
     def prepare(step: tf.Tensor, index: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -113,7 +118,7 @@ def pipeline(
             sample = augment_one(step // order.steps, index, seed, size)
         else:
             sample = resize_sample(split.read(index), size)
-        return sample["image"], task.targets(add_rows(sample)) if len(sample) > 1 else NO_TARGET
+        return inputs(sample), task.targets(add_rows(sample)) if sample.keys() - UNANNOTATED else NO_TARGET
 
     folder = None
     if cache not in (None, "memory"):

@@ -6,7 +6,8 @@ import tensorflow as tf
 
 
 def resize_sample(sample: dict[str, tf.Tensor], size: Sequence[int | tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Stretch a sample to a size: its picture as `resize` does, its mask by the nearest pixel, its boxes and landmarks.
+    """Stretch a sample to a size: its picture as `resize` does, its mask by the nearest pixel, and the rest
+    by moving points.
 
     Args:
         sample: see `kerascnn.data.sample`.
@@ -27,11 +28,11 @@ def resize_sample(sample: dict[str, tf.Tensor], size: Sequence[int | tf.Tensor])
 def stretch_points(
     sample: dict[str, tf.Tensor], before: tf.Tensor | Sequence[int], after: tf.Tensor | Sequence[int | tf.Tensor]
 ) -> dict[str, tf.Tensor]:
-    """Give boxes and landmarks of a picture in pixels of another size of it, (height, width) each."""
+    """Give boxes, proposals and landmarks of a picture in pixels of another size of it, (height, width) each."""
     scale = tf.cast(after, tf.float32)[::-1] / tf.cast(before, tf.float32)[::-1]  # x, y
     stretched = dict(sample)
-    if "boxes" in sample:
-        stretched["boxes"] = sample["boxes"] * tf.tile(scale, [2])
+    for key in sample.keys() & {"boxes", "proposals"}:
+        stretched[key] = sample[key] * tf.tile(scale, [2])
     if "landmarks" in sample:
         stretched["landmarks"] = sample["landmarks"] * scale
     return stretched

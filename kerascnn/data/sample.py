@@ -4,6 +4,7 @@
     label      ()         int32             class of the picture
     boxes      (N, 4)     float32           x1, y1, x2, y2 in absolute pixels, edges not centres: a mirror is W - x
     class_ids  (N,)       int32             class of each box, -1 is padding
+    proposals  (P, 4)     float32           where there might be something, as boxes; padding is zeros
     mask       (H, W)     int32             class of each pixel, 255 is ignored
     landmarks  (K, 2)     float32           x, y in absolute pixels
     visibility (K,)       int32             1 for each landmark that is seen in the picture, 0 for others
@@ -21,13 +22,14 @@ SHAPES = {
     "label": (),
     "boxes": (None, 4),
     "class_ids": (None,),
+    "proposals": (None, 4),
     "mask": (None, None),
     "landmarks": (None, 2),
     "visibility": (None,),
     "identity": (),
 }
 INTEGERS = ("label", "class_ids", "mask", "visibility", "identity")
-FLOATS = ("boxes", "landmarks")
+FLOATS = ("boxes", "proposals", "landmarks")
 PADDING = -1  # class of a box that is only there to fill a batch
 IGNORED = 255  # class of a pixel that no loss and no metric counts
 
@@ -40,8 +42,8 @@ def check_sample(sample: Mapping[str, np.ndarray]) -> None:
 
     Raises:
         ValueError: for a missing image, an unknown key, a wrong shape or type, pixels outside 0..255, boxes and
-            class_ids of different number, a box outside the picture or with its corners swapped, or a mask of another
-            size than the picture.
+            class_ids of different number, a box or a proposal outside the picture or with its corners swapped, or a
+            mask of another size than the picture.
     """
     arrays = {key: np.asarray(value) for key, value in sample.items()}
     if "image" not in arrays:
@@ -55,6 +57,9 @@ def check_sample(sample: Mapping[str, np.ndarray]) -> None:
         raise ValueError(f"mask must have the size of the image, {image.shape[:2]}. Received {arrays['mask'].shape}.")
     if "boxes" in arrays or "class_ids" in arrays:
         _check_boxes(arrays, *image.shape[:2])
+    if "proposals" in arrays:
+        proposals = arrays["proposals"]
+        _check_corners("proposal", proposals[(proposals != 0).any(axis=-1)], *image.shape[:2])
 
 
 def _check_array(key: str, array: np.ndarray) -> None:
@@ -78,9 +83,13 @@ def _check_boxes(arrays: Mapping[str, np.ndarray], height: int, width: int) -> N
     boxes, class_ids = arrays.get("boxes"), arrays.get("class_ids")
     if boxes is None or class_ids is None or len(boxes) != len(class_ids):
         raise ValueError("boxes and class_ids must come together, one class for each box.")
-    for x1, y1, x2, y2 in boxes[class_ids != PADDING]:
+    _check_corners("box", boxes[class_ids != PADDING], height, width)
+
+
+def _check_corners(kind: str, boxes: np.ndarray, height: int, width: int) -> None:
+    for x1, y1, x2, y2 in boxes:
         if not (0 <= x1 < x2 <= width and 0 <= y1 < y2 <= height):
             raise ValueError(
-                f"A box must be x1 < x2 <= {width} and y1 < y2 <= {height}, from 0, in pixels. "
+                f"A {kind} must be x1 < x2 <= {width} and y1 < y2 <= {height}, from 0, in pixels. "
                 f"Received {(x1, y1, x2, y2)}."
             )

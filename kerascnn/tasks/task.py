@@ -91,6 +91,10 @@ class Task(ABC):
         """Compute how far two models' outputs are apart, by name: absolute differences, of any shape."""
         return {name: np.abs(outputs[name] - others[name]) for name in others}
 
+    def inputs(self, sample: Mapping[str, Any]) -> Any:
+        """Take what the network is given from a sample: the picture, or a dict of inputs by their names."""
+        return sample["image"]
+
     @abstractmethod
     def targets(self, sample: Mapping[str, Any]) -> Any:
         """Take what the loss compares the outputs with from a sample, to which `kerascnn.data.targets` added rows."""

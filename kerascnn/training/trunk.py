@@ -53,7 +53,8 @@ def divided(model: keras.Model, train: Any, valid: Any, epochs: int, engine: str
     whole = Part(model, train, valid)
     if engine == whole.engine or not all(hasattr(each, "through") for each in (train, valid)):
         return whole
-    parts = None if None in model.input_shape[1:] else divide(model)  # features are kept, and LiteRT runs, at one size
+    one_size = len(model.inputs) == 1 and None not in model.input_shape[1:]  # features are kept, and LiteRT runs, at it
+    parts = divide(model) if one_size else None
     if parts is None:
         return whole
     trunk, tail = parts

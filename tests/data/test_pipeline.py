@@ -224,6 +224,7 @@ def test_a_sample_is_resized_with_all_that_belongs_to_it():
         "image": np.zeros((3, 4, 3), np.uint8),
         "boxes": np.float32([[0, 0, 4, 3], [1, 1, 2, 3]]),
         "class_ids": np.int32([5, 6]),
+        "proposals": np.float32([[2, 1, 4, 3], [0, 0, 0, 0]]),
         "landmarks": np.float32([[4, 3], [1, 0]]),
         "mask": mask.astype(np.int32),
     }
@@ -231,6 +232,7 @@ def test_a_sample_is_resized_with_all_that_belongs_to_it():
     resized = resize_sample({key: tf.constant(value) for key, value in sample.items()}, (6, 2))
     check_sample(resized)
     assert resized["boxes"].numpy().tolist() == [[0, 0, 2, 6], [0.5, 2, 1, 6]]
+    assert resized["proposals"].numpy().tolist() == [[1, 2, 2, 6], [0, 0, 0, 0]]
     assert resized["landmarks"].numpy().tolist() == [[2, 6], [0.5, 0]]
     np.testing.assert_array_equal(resized["mask"], np.repeat(mask[:, ::2], 2, axis=0))
     np.testing.assert_array_equal(resized["class_ids"], sample["class_ids"])

@@ -16,6 +16,7 @@ def sample(**changes):
         "label": np.int32(1),
         "boxes": np.array([[0, 0, WIDTH, HEIGHT], [1, 2, 3.5, 4]], np.float32),
         "class_ids": np.array([1, 0], np.int32),
+        "proposals": np.array([[0, 1, WIDTH, HEIGHT], [0, 0, 0, 0]], np.float32),
         "mask": np.zeros((HEIGHT, WIDTH), np.int32),
         "landmarks": np.zeros((5, 2), np.float32),
         "identity": np.int32(7),
@@ -34,10 +35,11 @@ def with_box(*corners, class_id=0):
         {"image": np.full((HEIGHT, WIDTH, 3), 255, np.float32)},
         {key: tf.constant(value) for key, value in sample().items()},
         sample(boxes=np.zeros((0, 4), np.float32), class_ids=np.zeros(0, np.int32)),
+        sample(proposals=np.zeros((0, 4), np.float32)),
         sample(mask=np.full((HEIGHT, WIDTH), IGNORED, np.int32)),
         with_box(-9, 0, -9, 99, class_id=PADDING),
     ],
-    ids=["whole", "image only", "tensors", "no boxes", "ignored mask", "padding anywhere"],
+    ids=["whole", "image only", "tensors", "no boxes", "no proposals", "ignored mask", "padding anywhere"],
 )
 def test_what_keeps_the_convention_passes(good):
     check_sample(good)
@@ -86,6 +88,10 @@ def test_rendered_scenes_keep_the_convention(index):
         (with_box(1, 0, 1, 1), "A box must be"),
         (with_box(0, 0, np.nan, 1), "A box must be"),
         (with_box(0, 0, WIDTH, WIDTH), "A box must be"),  # x and y swapped
+        (sample(proposals=np.zeros((2, 5), np.float32)), "proposals must have the shape"),
+        (sample(proposals=np.zeros((2, 4), np.int32)), "proposals must be of a floating type"),
+        (sample(proposals=np.float32([[0, 0, 0, 0], [0, 0, WIDTH + 1, 1]])), "A proposal must be"),
+        (sample(proposals=np.float32([[0, 0, 0, 1]])), "A proposal must be"),
     ],
 )
 def test_what_breaks_the_convention_is_refused(bad, message):

@@ -1,4 +1,4 @@
-"""Boxes and landmarks of a changed picture."""
+"""Boxes, proposals and landmarks of a changed picture."""
 
 from collections.abc import Sequence
 
@@ -44,6 +44,22 @@ def move_boxes(
     stay = tf.reduce_all(low < high, axis=1) & (_visible_share(boxes, transforms, extent) >= min_visible)
     stay &= class_ids != PADDING
     return tf.where(stay[:, tf.newaxis], tf.concat([low, high], axis=-1), 0.0), tf.where(stay, class_ids, PADDING)
+
+
+def move_proposals(proposals: tf.Tensor, transforms: Sequence[Transform], min_visible: float) -> tf.Tensor:
+    """Move proposals as boxes are moved.
+
+    Args:
+        proposals: (P, 4) float32, x1, y1, x2, y2; rows of zeros are padding.
+        transforms: what was done to the picture.
+        min_visible: share of a proposal's area that has to stay.
+
+    Returns:
+        (P, 4) float32; what did not stay has become zeros.
+    """
+    class_ids = tf.where(tf.reduce_any(proposals != 0, axis=-1), 0, PADDING)
+    moved, _ = move_boxes(proposals, class_ids, transforms, min_visible)
+    return tf.ensure_shape(moved, proposals.shape)  # a network may want to know their number
 
 
 def move_landmarks(

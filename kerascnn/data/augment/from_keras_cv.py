@@ -66,7 +66,7 @@ def rand_augment(
         return to_pixels(run(tf.cast(image, tf.float32), seed), image.dtype)
 
     def move(sample: Sample, seed: tf.Tensor) -> Sample:
-        if annotation := sample.keys() & {"boxes", "mask", "landmarks"}:
+        if annotation := sample.keys() & {"boxes", "proposals", "mask", "landmarks"}:
             raise ValueError(
                 f"rand_augment() moves the picture, and not its {' and '.join(sorted(annotation))}. Use "
                 "rand_augment(geometric=False), and rotate, shear and translate of this package."

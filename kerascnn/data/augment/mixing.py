@@ -89,12 +89,20 @@ def mix(dataset: tf.data.Dataset, mixing: Mixing, seed: int) -> tf.data.Dataset:
 
     Returns:
         The data set of batches (images, distributions).
+
+    Raises:
+        ValueError: for batches whose inputs are more than pictures, such as proposals.
     """
 
     def mix_batch(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         content = tf.strings.to_hash_bucket_fast(tf.io.serialize_tensor(images), tf.int64.max)
         return mixing(images, labels, tf.stack([tf.constant(seed, tf.int64), content]))
 
+    if isinstance(dataset.element_spec[0], dict):
+        raise ValueError(
+            "MixUp and CutMix mix pictures and labels alone. Received batches of "
+            f"{', '.join(sorted(dataset.element_spec[0]))}: leave mix() out."
+        )
     # `pipeline` counts an epoch when its last batch is handed over: nothing may read ahead of the training.
     options = tf.data.Options()
     options.experimental_optimization.map_parallelization = False

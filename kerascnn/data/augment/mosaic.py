@@ -19,7 +19,7 @@ from kerascnn.data.sample import PADDING
 from kerascnn.data.seeds import fold_seed
 
 TILES = 4
-CARRIED = ("image", "boxes", "class_ids", "mask")
+CARRIED = ("image", "boxes", "class_ids", "proposals", "mask")
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,8 @@ class Mosaic:
             fill: see `compose`.
 
         Returns:
-            The image, the mask, if there is one, and the boxes of what is seen of the four, without padding.
+            The image, the mask, if there is one, the boxes of what is seen of the four, without padding, and as many
+            proposals as one of the four has, with padding: the first ones of each.
 
         Raises:
             ValueError: for another number of samples, ones that hold what a mosaic cannot have, or a size below 2.
@@ -204,12 +205,37 @@ def _put_together(
         upper, lower = (tf.concat([tile[key] for tile in row], axis=1) for row in (tiles[:2], tiles[2:]))
         pixels = tf.concat([upper, lower], axis=0)
         joined[key] = tf.ensure_shape(pixels, (*static_size(size), *pixels.shape[2:]))
+    top, left = tf.unstack(tf.cast(tf.stack(first), tf.float32))
+    starts = [(0.0, 0.0), (left, 0.0), (0.0, top), (left, top)]  # x, y
     if "boxes" in tiles[0]:
-        top, left = tf.unstack(tf.cast(tf.stack(first), tf.float32))
-        starts = [(0.0, 0.0), (left, 0.0), (0.0, top), (left, top)]  # x, y
         boxes = [tile["boxes"] + tf.tile(tf.stack(start), [2]) for tile, start in zip(tiles, starts, strict=True)]
         class_ids = tf.concat([tile["class_ids"] for tile in tiles], axis=0)
         seen = class_ids != PADDING
         joined["boxes"] = tf.boolean_mask(tf.concat(boxes, axis=0), seen)
         joined["class_ids"] = tf.boolean_mask(class_ids, seen)
+    if "proposals" in tiles[0]:
+        joined["proposals"] = _join_proposals([tile["proposals"] for tile in tiles], starts)
     return joined
+
+
+def _join_proposals(proposals: Sequence[tf.Tensor], starts: Sequence[tuple[tf.Tensor, tf.Tensor]]) -> tf.Tensor:
+    """Take proposals of four pictures in turn, since the first of each are the best, and only as many as of one.
+
+    Args:
+        proposals: of each (P, 4), padding is zeros; P may differ.
+        starts: x and y of each picture.
+
+    Returns:
+        (P, 4) float32, of the largest P.
+    """
+    count = tf.reduce_max(tf.stack([tf.shape(each)[0] for each in proposals]))
+    moved = []
+    for each, start in zip(proposals, starts, strict=True):
+        given = tf.reduce_any(each != 0, axis=-1, keepdims=True)
+        shifted = tf.where(given, each + tf.tile(tf.stack(start), [2]), 0.0)
+        moved.append(tf.pad(shifted, [[0, count - tf.shape(each)[0]], [0, 0]]))
+    in_turn = tf.reshape(tf.stack(moved, axis=1), (-1, 4))
+    seen = tf.boolean_mask(in_turn, tf.reduce_any(in_turn != 0, axis=-1))[:count]
+    joined = tf.pad(seen, [[0, count - tf.shape(seen)[0]], [0, 0]])
+    lengths = {each.shape[0] for each in proposals}
+    return tf.ensure_shape(joined, (lengths.pop() if len(lengths) == 1 else None, 4))

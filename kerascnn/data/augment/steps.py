@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
-from kerascnn.data.augment.annotations import move_boxes, move_landmarks
+from kerascnn.data.augment.annotations import move_boxes, move_landmarks, move_proposals
 from kerascnn.data.augment.sampling import (
     GREY,
     Fill,
@@ -57,7 +57,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Geometric(Step):
-    """Moves image, boxes, mask and landmarks.
+    """Moves image, boxes, proposals, mask and landmarks.
 
     Attributes:
         make: from the numbers, (numbers,) float32, and the size before, (2,) float32, to the map.
@@ -110,7 +110,7 @@ def compose(
             with a label alone is reflected, and one with boxes, a mask or landmarks gets grey, because reflected things
             would have no annotation.
         min_visible: share of 0..1 of a box's area that has to stay in the picture; of what keeps less, the box becomes
-            padding, of class -1.
+            padding, of class -1; of a proposal, zeros.
 
     Returns:
         The augmentation. Where landmarks are moved, the sample gets a `visibility`, 0 for those outside the picture.
@@ -226,7 +226,7 @@ def _move(
     swap: tuple[int, ...] | None,
 ) -> Sample:
     """Sample image and mask, and move the annotations."""
-    annotated = bool(sample.keys() & {"boxes", "mask", "landmarks"})
+    annotated = bool(sample.keys() & {"boxes", "proposals", "mask", "landmarks"})
     fill = fill or (GREY if annotated else "reflect")
     size = size or _size(sample["image"])
     image, seen = sample["image"], transforms
@@ -239,6 +239,8 @@ def _move(
     transforms = merge([*transforms, stretch(transforms[-1].size, after)])
     if "boxes" in sample:
         moved["boxes"], moved["class_ids"] = move_boxes(sample["boxes"], sample["class_ids"], transforms, min_visible)
+    if "proposals" in sample:
+        moved["proposals"] = move_proposals(sample["proposals"], transforms, min_visible)
     if "landmarks" in sample:
         moved["landmarks"], moved["visibility"] = move_landmarks(
             sample["landmarks"], sample.get("visibility"), transforms, swap

@@ -210,3 +210,41 @@ def test_names_that_do_not_tell_the_sides_are_refused():
         swap_sides(["left_eye", "nose"])
     with pytest.raises(ValueError, match=r"turn mirroring off\. Found: 0, 1"):
         swap_sides(["0", "1"])
+
+
+STEPS = pytest.mark.parametrize(
+    "step",
+    [mirror(1.0), rotate(30), warp(), random_crop(), zoom_out(2.0, 1.0)],
+    ids=["mirror", "rotate", "warp", "crop", "zoom"],
+)
+
+
+@STEPS
+def test_proposals_move_as_boxes_do(step):
+    boxes = np.float32([[1, 1, 5, 5], [0, 0, 20, 30], [0, 0, 0, 0], [15, 20, 19, 28], [2.5, 2, 8, 9]])
+    class_ids = np.int32([0, 0, -1, 0, 0])
+    moved = step(tensors({"image": smooth(30, 20), "boxes": boxes, "class_ids": class_ids, "proposals": boxes}), SEED)
+    np.testing.assert_array_equal(moved["proposals"], moved["boxes"])
+    assert not moved["proposals"].numpy()[2].any()
+    check_sample(moved)
+
+
+def test_proposals_outside_become_zeros():
+    proposals = np.float32([[1, 1, 5, 5], [15, 15, 20, 20], [0, 0, 0, 0], [2, 2, 8, 9]])
+    moved = shifted(6, 6)(tensors({"image": smooth(20, 20), "proposals": proposals}), SEED)
+    np.testing.assert_allclose(moved["proposals"], [[7, 7, 11, 11], [0] * 4, [0] * 4, [8, 8, 14, 15]], atol=1e-5)
+
+
+@STEPS
+def test_no_proposals_stay_no_proposals(step):
+    moved = step({"image": tf.constant(smooth(20, 20)), "proposals": tf.zeros((0, 4))}, SEED)
+    assert moved["proposals"].shape == (0, 4)
+
+
+def test_their_number_is_known_in_a_graph():
+    proposals = np.float32([[1, 1, 5, 5], [0, 0, 0, 0]])
+    sample = tensors({"image": np.stack([smooth(20, 20)] * 3), "proposals": np.stack([proposals] * 3)})
+    pairs = tf.data.Dataset.from_tensor_slices((sample, tf.stack([SEED] * 3))).map(mirror(1.0))
+    assert pairs.element_spec["proposals"].shape == (2, 4)
+    for moved in pairs:
+        np.testing.assert_allclose(moved["proposals"], [[15, 1, 19, 5], [0] * 4], atol=1e-5)

@@ -265,3 +265,39 @@ def test_what_cannot_be_put_together_is_refused():
         pipeline(numbered(), TASK, augment=[mosaic(), mosaic()], seed=3)
     with pytest.raises(ValueError, match="seed=None"):
         pipeline(numbered(), TASK, augment=[mosaic()])
+
+
+def proposing(number, count, padding):
+    """A picture whose boxes are its proposals, which stand after rows of padding; the class tells rank and number."""
+    corners = np.random.default_rng(number).integers(0, 70, (count, 2))
+    boxes = np.float32(np.concatenate([corners, corners + 30], axis=1))
+    class_ids = tf.range(padding, padding + count) * 4 + number
+    proposals = np.concatenate([np.zeros((padding, 4), np.float32), boxes])
+    sample = plain(number, *boxes.astype(int))
+    return sample | {"class_ids": class_ids, "proposals": tf.constant(proposals)}
+
+
+@pytest.mark.parametrize("numbers", [((3, 0), (2, 1), (0, 3), (1, 2)), ((5, 0), (0, 0), (2, 2), (1, 0))])
+def test_proposals_of_the_four_are_taken_in_turn_as_many_as_of_one(numbers):
+    samples = [proposing(number, *own) for number, own in enumerate(numbers)]
+    count = max(len(sample["proposals"]) for sample in samples)
+    for made in mosaics(10, samples, size=(60, 80)):
+        check_sample(made)
+        boxes = made["boxes"].numpy()[np.argsort(made["class_ids"])][:count]
+        np.testing.assert_array_equal(made["proposals"], np.pad(boxes, [(0, count - len(boxes)), (0, 0)]))
+
+
+def test_no_proposals_stay_no_proposals():
+    for made in mosaics(2, [proposing(number, 0, 0) for number in range(4)], size=(60, 80)):
+        assert made["proposals"].shape == (0, 4)
+
+
+def test_batches_of_mosaics_have_as_many_proposals_as_the_others():
+    samples = [proposing(number, 2, 1) for number in range(4)]
+    split, proposals = split_of(samples), tf.stack([sample["proposals"] for sample in samples])
+    read = split.read
+    split = Split(split.names, split.annotations, split.digests, lambda i: read(i) | {"proposals": proposals[i]})
+    task = SimpleNamespace(image_size=(20, 30), inputs=lambda sample: sample["proposals"], targets=TASK.targets)
+    batches = pipeline(split, task, augment=[mosaic(0.5)], batch_size=4, seed=0)
+    assert batches.element_spec[0].shape == (None, 3, 4)
+    assert {inputs.shape for _ in range(3) for inputs, _ in batches} == {(4, 3, 4)}
