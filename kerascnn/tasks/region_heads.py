@@ -50,8 +50,8 @@ class RegionHeads:
     svms: Linear | None = None
     regressors: Linear | None = None
 
-    def save(self, path: str | Path) -> Path:
-        """Write them to an .npz file, whole or not at all, see `kerascnn.files.write_file`."""
+    def to_bytes(self) -> bytes:
+        """Give the content of the .npz file that `save` writes."""
         arrays = {
             f"{name}_{part}": getattr(linear, part)
             for name, linear in (("svms", self.svms), ("regressors", self.regressors))
@@ -60,7 +60,11 @@ class RegionHeads:
         }
         content = io.BytesIO()
         np.savez(content, **arrays)
-        return write_file(path, content.getvalue())
+        return content.getvalue()
+
+    def save(self, path: str | Path) -> Path:
+        """Write them to an .npz file, whole or not at all, see `kerascnn.files.write_file`."""
+        return write_file(path, self.to_bytes())
 
     @classmethod
     def load(cls, path: str | Path) -> "RegionHeads":
