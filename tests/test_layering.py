@@ -20,7 +20,7 @@ ALLOWED = {
     "metrics": {"ops"},
     "data": {"ops", "files"},
     "architectures": {"layers", "ops"},
-    "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results"},
+    "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results", "files"},
     "training": {"architectures.strides", "tasks.task", "results", "files", "fused", "litert", "ops"},
     "export": {"tasks.task", "layers", "results", "ops"},
     "report": {"results", "files", "metrics.matching"},

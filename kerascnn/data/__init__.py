@@ -29,6 +29,8 @@ from kerascnn.data.augment import (
 from kerascnn.data.object_sizes import object_sizes
 from kerascnn.data.pipeline import pipeline
 from kerascnn.data.proposals import with_proposals
+from kerascnn.data.regions import region_pictures, region_source
+from kerascnn.data.selective_search import selective_search
 from kerascnn.data.sources import (
     Source,
     Split,
@@ -77,9 +79,12 @@ __all__ = [
     "preset",
     "rand_augment",
     "random_crop",
+    "region_pictures",
+    "region_source",
     "rotate",
     "scale",
     "scenes_source",
+    "selective_search",
     "shear",
     "swap_sides",
     "tfds_source",

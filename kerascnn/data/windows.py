@@ -161,7 +161,7 @@ class _Cutter:
                 f"The {name} split has no room for a window of the background: every place overlaps an object. "
                 f"Received: scales={self.scales}."
             )
-        return _split_of_arrays(names, np.stack(images), np.array(labels, np.int32))
+        return split_of_arrays(names, np.stack(images), np.array(labels, np.int32))
 
     def _around(self, box: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Place a window around an object, moved and scaled a little."""
@@ -213,7 +213,14 @@ def _share(total: int, count: int) -> Iterator[int]:
     return (total * (number + 1) // count - total * number // count for number in range(count))
 
 
-def _split_of_arrays(names: Sequence[str], images: np.ndarray, labels: np.ndarray) -> Split:
+def split_of_arrays(names: Sequence[str], images: np.ndarray, labels: np.ndarray) -> Split:
+    """Make a split of pictures in memory.
+
+    Args:
+        names: of each.
+        images: (N, H, W, 3) uint8.
+        labels: (N,) int32.
+    """
     image_table, label_table = tf.constant(images), tf.constant(labels)
     return Split(
         names=names,

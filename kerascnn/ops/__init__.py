@@ -39,6 +39,7 @@ from kerascnn.ops.regions import (
 from kerascnn.ops.roi import roi_align, roi_max_pool
 from kerascnn.ops.soft_nms import soft_non_max_suppression
 from kerascnn.ops.targets import check_object_shapes, corners_from_shares, first_object, shares_from_corners
+from kerascnn.ops.warping import MEAN_COLOR, warp_regions
 from kerascnn.ops.windows import (
     WindowGeometry,
     count_windows,
@@ -52,6 +53,7 @@ from kerascnn.ops.windows import (
 from kerascnn.ops.yolo_v1 import corners_from_cells, decode_yolo_v1, encode_yolo_v1, split_yolo_v1
 
 __all__ = [
+    "MEAN_COLOR",
     "Description",
     "KeptBoxes",
     "Places",
@@ -113,6 +115,7 @@ __all__ = [
     "to_absolute",
     "to_relative",
     "transpose_output_size",
+    "warp_regions",
     "window_boxes",
     "window_geometry",
     "xywh_to_xyxy",

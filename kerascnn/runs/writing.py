@@ -22,6 +22,7 @@ from kerascnn.export import (
     save_keras,
     write_exports,
 )
+from kerascnn.files import write_file
 from kerascnn.report import (
     MAX_MISTAKES,
     Mistake,
@@ -66,6 +67,7 @@ def write_run(
     *,
     headless_weights: bool = False,
     detection: Mapping[str, Any] | None = None,
+    files: Mapping[str, bytes] | None = None,
     overwrite: bool = False,
     keep_over_budget: bool = False,
 ) -> dict[str, Any]:
@@ -81,6 +83,7 @@ def write_run(
         detection: of a detector that the model serves, for card and report: how it detects, its `classes`, the `data`
             that it was made from, of `describe_source`, and `metrics` by split, each of
             `kerascnn.metrics.detection.summarise_detections`.
+        files: by name, what else the run folder is to hold, such as what a detector has beside its model.
         overwrite: replaces a run folder that is there, at the end.
         keep_over_budget: see `kerascnn.export.write_exports`.
 
@@ -95,6 +98,8 @@ def write_run(
     card = _describe(task, source, history, facts) | ({} if detection is None else {"detection": detection})
     with new_run_folder(path, overwrite=overwrite, keep_incomplete=True) as folder:
         _write_trained(folder, task, history, card, headless_weights)
+        for name, content in (files or {}).items():
+            write_file(folder / name, content)
         task, answers = _ask(task, source)
         card |= _export(folder, task, source, answers, facts.seed, keep_over_budget)
         card |= {"seconds": round(time.monotonic() - facts.started, 1)}

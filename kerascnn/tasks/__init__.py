@@ -11,28 +11,36 @@ from kerascnn.tasks.detection import DetectionTask
 from kerascnn.tasks.hard_negatives import find_negatives
 from kerascnn.tasks.landmarks import LandmarksTask, landmarks
 from kerascnn.tasks.localization import LocalizationTask, localization
+from kerascnn.tasks.rcnn import RCNN, rcnn
+from kerascnn.tasks.region_heads import RegionHeads, collect_regions, fit_regressors, fit_svms
 from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
 from kerascnn.tasks.task import Task
 from kerascnn.tasks.yolo import YoloTask, detection
 from kerascnn.tasks.yolo_v1 import YoloV1Task, detection_v1
 
 __all__ = [
+    "RCNN",
     "TASKS",
     "ClassificationTask",
     "DetectionTask",
     "LandmarksTask",
     "LocalizationTask",
+    "RegionHeads",
     "SlidingWindow",
     "Task",
     "YoloTask",
     "YoloV1Task",
     "classification",
+    "collect_regions",
     "detection",
     "detection_v1",
     "find_negatives",
+    "fit_regressors",
+    "fit_svms",
     "landmarks",
     "load_task",
     "localization",
+    "rcnn",
     "sliding_window",
 ]
 
