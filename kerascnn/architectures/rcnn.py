@@ -7,6 +7,7 @@ Pyramid Networks for Object Detection", arXiv:1612.03144. What the stages give i
 The three are made of the same layers with the same names, so that weights pass from one to another.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,8 @@ def _build_body(
     known = [int(name.removeprefix("stride")) for name in stride_layers(body)]
     if not strides or not set(strides) <= set(known) or list(strides) != sorted(set(strides)):
         raise ValueError(f"strides must be rising, and some of {known} of {architecture}. Received: strides={strides}.")
+    if any(above != 2 * below for below, above in itertools.pairwise(strides)):
+        raise ValueError(f"strides of a pyramid must be each twice the one before. Received: strides={strides}.")
     if scales is not None and len(scales) != len(strides):
         raise ValueError(f"scales must be one list for each of the strides {strides}. Received: scales={scales!r}.")
     return body
@@ -216,19 +219,19 @@ def _make_maps(body: keras.Model, strides: Sequence[int], filters: int) -> Maps:
 
 def _propose(maps: Maps, scales: Sequence[Sequence[float]], ratios: Sequence[float], filters: int) -> Tensor:
     """Say of each anchor of each map whether there is an object, and where: (B, N, 9)."""
-    shared, number = len(maps) > 1, len(scales[0]) * len(ratios)
+    if len({len(each) for each in scales}) > 1:
+        raise ValueError(f"scales must be as many for each of the strides. Received: scales={scales!r}.")
+    number = len(scales[0]) * len(ratios)
     options = {"kernel_initializer": SMALL_WEIGHTS}
     convolution = layers.Conv2D(filters, 3, padding="same", activation="relu", name="rpn_conv", **options)
     objectness = layers.Conv2D(number, 1, name="rpn_logits", **options)
     deltas = layers.Conv2D(4 * number, 1, name="rpn_deltas", **options)
-    if len({len(each) for each in scales}) > 1:
-        raise ValueError(f"scales must be as many for each of the strides. Received: scales={scales!r}.")
     regions = []
     for (stride, x), sizes in zip(maps.items(), scales, strict=True):
         x = convolution(x)
         grid = RegionGrid(stride, sizes, ratios, dtype="float32", name=f"rpn_stride{stride}")
         regions.append(grid([objectness(x), deltas(x)]))
-    return layers.Concatenate(axis=1, dtype="float32", name="rpn")(regions) if shared else regions[0]
+    return layers.Concatenate(axis=1, dtype="float32", name="rpn")(regions) if len(regions) > 1 else regions[0]
 
 
 def _classify(
