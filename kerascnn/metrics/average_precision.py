@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kerascnn.ops import decode_yolo_v1, non_max_suppression, pairwise_iou
+from kerascnn.ops import decode_region_classes, decode_yolo_v1, non_max_suppression, pairwise_iou
 from kerascnn.ops.grids import boxes_and_scores
 
 IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())  # COCO's
@@ -59,8 +59,11 @@ class AveragePrecision(keras.metrics.Metric):
     ) -> None:
         """Count what is found in a batch; weights of pictures are not used."""
         rows = ops.pad(ops.cast(y_true, "float32"), [[0, 0], [0, 1], [0, 0]], constant_values=-1)
+        boxes, scores, class_ids = self.decode(ops.cast(y_pred, "float32"))
         kept = non_max_suppression(
-            *self.decode(ops.cast(y_pred, "float32")),
+            boxes,
+            scores,
+            class_ids=class_ids,
             iou_threshold=SUPPRESSION,
             score_threshold=LEAST_SCORE,
             max_detections=MAX_DETECTIONS,
@@ -75,9 +78,12 @@ class AveragePrecision(keras.metrics.Metric):
         self.detections.assign_add(ops.matmul(ops.transpose(classes), bins))
         self.objects.assign_add(ops.sum(ops.one_hot(ops.cast(rows[..., 4], "int32"), self.num_classes), axis=(0, 1)))
 
-    def decode(self, y_pred: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-        """Give boxes (B, N, 4) in pixels and scores (B, N, C); other networks' metrics say here what theirs are."""
-        return boxes_and_scores(y_pred)
+    def decode(self, y_pred: keras.KerasTensor) -> tuple[keras.KerasTensor, ...]:
+        """Give boxes (B, N, 4) in pixels, scores (B, N, C) and None, or scores (B, N) and the boxes' classes (B, N).
+
+        Other networks' metrics say here what theirs are.
+        """
+        return (*boxes_and_scores(y_pred), None)
 
     def result(self) -> keras.KerasTensor:
         """Compute the mean, over the classes with objects, of the area below the curve of precision against recall."""
@@ -109,13 +115,25 @@ class YoloV1AveragePrecision(AveragePrecision):
         super().__init__(num_classes, **options)
         self.image_size, self.boxes = tuple(image_size), boxes
 
-    def decode(self, y_pred: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-        """Give boxes (B, S S boxes, 4) in pixels and scores (B, S S boxes, C)."""
-        return decode_yolo_v1(y_pred, self.image_size, self.boxes)
+    def decode(self, y_pred: keras.KerasTensor) -> tuple[keras.KerasTensor, ...]:
+        """Give boxes (B, S S boxes, 4) in pixels, scores (B, S S boxes, C) and None."""
+        return (*decode_yolo_v1(y_pred, self.image_size, self.boxes), None)
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that make the metric again."""
         return super().get_config() | {"image_size": self.image_size, "boxes": self.boxes}
+
+
+@keras.saving.register_keras_serializable("kerascnn")
+class RegionAveragePrecision(AveragePrecision):
+    """Measure the average precision of a detector's second stage; see `AveragePrecision` for the arguments.
+
+    Takes rows (B, M, 5) and the classes of regions (B, R, 5 C + 5), see `kerascnn.ops.regions`.
+    """
+
+    def decode(self, y_pred: keras.KerasTensor) -> tuple[keras.KerasTensor, ...]:
+        """Give boxes (B, R C, 4) in pixels, scores (B, R C) and classes (B, R C)."""
+        return decode_region_classes(y_pred)
 
 
 @keras.saving.register_keras_serializable("kerascnn")

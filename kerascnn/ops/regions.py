@@ -81,15 +81,29 @@ def decode_regions(outputs: keras.KerasTensor) -> tuple[keras.KerasTensor, keras
     return decode_deltas(deltas, anchors), logits
 
 
-def decode_region_classes(outputs: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
-    """Give the boxes (B, R, C, 4), x1, y1, x2, y2 in pixels, of the second stage, and their probabilities (B, R, C).
+def decode_region_classes(
+    outputs: keras.KerasTensor,
+) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
+    """Give what a suppression chooses the detections from: a box of each class of each proposal.
 
-    Those of padding are 0.
+    Args:
+        outputs: (B, R, 5 C + 5) of the second stage.
+
+    Returns:
+        Boxes (B, R C, 4), x1, y1, x2, y2 in pixels, which may leave the picture; their probabilities (B, R C), which
+        are 0 for padding; and their classes (B, R C) int32.
+
+    Raises:
+        ValueError: for another shape.
     """
     logits, deltas, proposals = split_region_classes(outputs)
     boxes = decode_deltas(deltas, ops.expand_dims(proposals, 2), variances=VARIANCES)
     is_region = ops.all(proposals[..., 2:] > proposals[..., :2], axis=-1, keepdims=True)
-    return boxes, ops.where(is_region, ops.softmax(logits)[..., :-1], 0.0)
+    scores = ops.where(is_region, ops.softmax(logits)[..., :-1], 0.0)  # (B, R, C)
+    class_ids = ops.zeros_like(scores, "int32") + ops.arange(deltas.shape[2], dtype="int32")
+    batch_size, regions, classes = ops.shape(scores)
+    flat = (batch_size, regions * classes)
+    return ops.reshape(boxes, (*flat, 4)), ops.reshape(scores, flat), ops.reshape(class_ids, flat)
 
 
 def pyramid_level(boxes: keras.KerasTensor, strides: Sequence[int]) -> keras.KerasTensor:
