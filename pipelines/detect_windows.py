@@ -2,9 +2,9 @@
 
     python pipelines/detect_windows.py smear.png --run saved_models/bccd --save found
 
-The run is one of train_windows.py, which evaluate.py measures. Prints what was found in each file, in all frames of a
-video together, and how many milliseconds a picture took; with --save, writes pictures and videos with the boxes drawn
-on them.
+The run is one of train_windows.py, or of rcnn.py, which evaluate.py measures. Prints what was found in each file, in
+all frames of a video together, and how many milliseconds a picture took; with --save, writes pictures and videos with
+the boxes drawn on them.
 """
 
 import dataclasses
@@ -15,11 +15,11 @@ from pathlib import Path
 import tyro
 from console import run_script
 from detections import detect_in_files
+from detectors import open_detector
 from smoke import smoke_pictures
 from train_windows import SMOKE_RUN
 from train_windows import Config as TrainConfig
 from train_windows import main as train
-from windows import make_detector
 
 from kerascnn.runs import open_run
 
@@ -31,7 +31,7 @@ class Config:
     files: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Pictures, videos, or folders of them."""
     run: Path | None = None
-    """The run folder, of train_windows.py."""
+    """The run folder, of train_windows.py or rcnn.py."""
     score_threshold: float | None = None
     """From which score on a detection counts. By default what was best on the validation pictures of the run."""
     save: Path | None = None
@@ -48,8 +48,8 @@ def main(config: Config) -> int:
         raise ValueError("Say which run to detect with and where: --run saved_models/NAME FILE...")
     task, card, _ = open_run(config.run)
     if "detection" not in card:
-        raise ValueError(f"{config.run} is no run of train_windows.py: its card does not say how to detect.")
-    detector = make_detector(task, card["detection"])
+        raise ValueError(f"{config.run} is no run of train_windows.py or rcnn.py: its card does not say how to detect.")
+    detector = open_detector(config.run, task, card["detection"])
     best = card["detection"]["score_threshold"]
     threshold = best if config.score_threshold is None else config.score_threshold
     return detect_in_files(config.files, lambda image: detector.detect(image).above(threshold), config.save)

@@ -3,7 +3,7 @@
     python pipelines/evaluate.py --run saved_models/photos --data more_photos --split all --model int8
 
 Prints its score, accuracy for a classifier, and a table by class. The same file on the same validation split gives the
-score in the run's card. Of a run of windows, the detector that slides its classifier over pictures is measured.
+score in the run's card. Of a run of windows or regions, the detector that its classifier serves is measured.
 """
 
 import dataclasses
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from console import print_measured, run_script
+from detectors import open_detector
 from smoke import smoke_run
-from windows import make_detector, measure, print_detection
+from windows import measure, print_detection
 
 from kerascnn.data import Source, Split, pipeline
 from kerascnn.runs import load_predictor, open_data, open_pictures, open_run
@@ -66,7 +67,7 @@ def _measure_windows(config: Config, task: ClassificationTask, card: Mapping[str
             f"Received: --model {config.model}."
         )
     source, detection = open_pictures(card, config.data), card["detection"]
-    detector, splits = make_detector(task, detection), _choose_splits(source, config.split)
+    detector, splits = open_detector(config.run, task, detection), _choose_splits(source, config.split)
     print_detection({config.split: measure(detector, *splits, score_threshold=detection["score_threshold"])})
 
 
