@@ -71,7 +71,7 @@ class RegionConfig(RunConfig):
     output: Path | None = None
     """The run folder to write. By default saved_models/ and the name of the data, with _rcnn."""
     architecture: str = "mobilenet_v2"
-    """Which network. A region takes 1.3 ms of two cores through mobilenet_v2 at 96 pixels."""
+    """Which network. Every region goes through it by itself."""
     weights: str = "stanford_dogs"
     """What it starts from: imagenet, stanford_dogs, a weight file, a run folder, or none. Few pictures need some."""
     image_size: tuple[int, int] = (96, 96)
@@ -79,7 +79,7 @@ class RegionConfig(RunConfig):
     context: int = 8
     """Pixels of these around the region, as many in proportion as the paper's 16 of 227."""
     proposal_side: int = 320
-    """Pictures are shrunk to so many pixels for the search: 0.25 s each, and 1.2 s at 640."""
+    """Pictures are shrunk to so many pixels for the search, whose time grows as the square."""
     proposal_scale: int = 50
     """How large the first segments of the search are: smaller ones give more proposals, and small objects."""
     max_proposals: int = 1000
@@ -99,7 +99,7 @@ class RegionConfig(RunConfig):
     fine_tune_epochs: int = 3
     """Epochs in which all of the network trains."""
     learning_rate: float = 3e-4
-    """Of Adam while all of the network trains, at its highest; ten times the paper's share of the pre-training's."""
+    """Of Adam while all of the network trains, at its highest."""
     scores: Literal["svm", "softmax"] = "svm"
     """What scores a region: an SVM for each class, as in the paper, or the classifier's own probabilities."""
     correct_boxes: bool = True
@@ -177,14 +177,21 @@ def make_detector(run: str | Path, task: ClassificationTask, detection: Mapping[
     return _make_detector(task, RegionHeads.load(Path(run) / HEADS_FILE), detection)
 
 
-def measure_detector(detector: RCNN, *splits: Split, score_threshold: float | None = None) -> dict[str, Any]:
-    """Measure a detector on splits with boxes and proposals together, see `summarise_detections`."""
-    targets, detections = [], []
-    for split in splits:
-        for image, boxes, class_ids, proposals in region_pictures(split):
-            targets.append(np.column_stack([boxes, class_ids]))
-            detections.append(detector.detect(image, proposals).rows)
-    return summarise_detections(targets, detections, detector.classes, score_threshold=score_threshold)
+def measure_detector(detector: RCNN, split: Split, *, score_threshold: float | None = None) -> dict[str, Any]:
+    """Measure a detector on a split with boxes and proposals.
+
+    Returns:
+        See `summarise_detections`; and `proposal_recall`, the share of objects that were proposed, by how many of the
+        proposals are looked at.
+    """
+    targets, detections, proposed = [], [], []
+    for image, boxes, class_ids, proposals in region_pictures(split):
+        targets.append(np.column_stack([boxes, class_ids]))
+        detections.append(detector.detect(image, proposals).rows)
+        proposed.append(proposals)
+    summary = summarise_detections(targets, detections, detector.classes, score_threshold=score_threshold)
+    recall = proposal_recall([rows[:, :4] for rows in targets], proposed)
+    return summary | {"proposal_recall": {str(count): share for count, share in recall.items()}}
 
 
 def small(config: RegionConfig) -> RegionConfig:
@@ -283,10 +290,6 @@ def _measure(config: RegionConfig, task: ClassificationTask, heads: RegionHeads,
     threshold = metrics["validation"]["score_threshold"]
     if source.test is not None:
         metrics["test"] = measure_detector(detector, source.test, score_threshold=threshold)
-    for name, summary in metrics.items():
-        pictures = [(boxes, proposals) for _, boxes, _, proposals in region_pictures(source.splits[name])]
-        recall = proposal_recall(*zip(*pictures, strict=True))
-        summary["proposal_recall"] = {str(count): share for count, share in recall.items()}
     return detection | {"score_threshold": threshold, "metrics": metrics}
 
 

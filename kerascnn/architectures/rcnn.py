@@ -164,17 +164,17 @@ def faster_rcnn(
     body = _build_body(architecture, input_shape, strides, scales, weights=weights, **options)
     maps = _make_maps(body, strides, filters)
     regions = _propose(maps, scales, ratios, filters)
-    proposals = choose_proposals(regions, input_shape[:2], num_proposals, max_candidates, least_side)
+    proposals = _choose_proposals(regions, input_shape[:2], num_proposals, max_candidates, least_side)
     outputs = _classify(maps, proposals, num_classes, pooling, pool_size, hidden_units, dropout)
     return keras.Model(body.input, {"rpn": regions, "roi": outputs}, name=architecture)
 
 
-def choose_proposals(
+def _choose_proposals(
     regions: Tensor,
     image_size: tuple[int, int],
-    num_proposals: int = 300,
-    max_candidates: int = 6000,
-    least_side: float = 16.0,
+    num_proposals: int,
+    max_candidates: int,
+    least_side: float,
 ) -> Tensor:
     """Decode, cut at the picture's border, drop small boxes, and keep of overlapping ones the surest: (B, R, 4)."""
     boxes, scores = ProposalCandidates(image_size, least_side, dtype="float32", name="candidates")(regions)

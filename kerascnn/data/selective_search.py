@@ -25,7 +25,7 @@ def selective_search(
     mode: Mode = "fast",
     side: int = 320,
     scale: int = 50,
-    min_side: float = 16.0,
+    least_side: float = 16.0,
     max_proposals: int = 2000,
     seed: int = 0,
 ) -> np.ndarray:
@@ -43,7 +43,7 @@ def selective_search(
             loses what is small: it takes 1.2 s at 640.
         scale: how large the first regions are: the k of the segmentation, 50 and 100 for 50, as in the paper, whose
             pictures are larger. The smaller, the more proposals.
-        min_side: boxes with a shorter side, in pixels of the picture given, are left out.
+        least_side: boxes with a shorter side, in pixels of the picture given, are left out.
         max_proposals: so many are given at most.
         seed: decides the order, and so which are left out where there are more.
 
@@ -60,7 +60,7 @@ def selective_search(
         Uijlings et al. 2013, "Selective Search for Object Recognition", section 3; its ranks are not to be had from
         OpenCV.
     """
-    _check(image, mode, side, scale, min_side, max_proposals)
+    _check(image, mode, side, scale, least_side, max_proposals)
     segmentation = _segmentation()
     height, width = image.shape[:2]
     shrink = min(1.0, side / max(height, width))
@@ -74,7 +74,7 @@ def selective_search(
     found = np.unique(np.reshape(search.process(), (-1, 4)), axis=0)  # x, y, width, height, sorted
     corners = np.concatenate([found[:, :2], found[:, :2] + found[:, 2:]], axis=1)
     boxes = (corners * (np.array([width, height] * 2) / np.array([*small[::-1]] * 2))).astype(np.float32)
-    boxes = boxes[(boxes[:, 2:] - boxes[:, :2] >= min_side).all(axis=1)]
+    boxes = boxes[(boxes[:, 2:] - boxes[:, :2] >= least_side).all(axis=1)]
     return boxes[np.random.default_rng(seed).permutation(len(boxes))[:max_proposals]]
 
 
@@ -86,7 +86,7 @@ def _segmentation() -> Any:
     return module
 
 
-def _check(image: np.ndarray, mode: str, side: int, scale: int, min_side: float, max_proposals: int) -> None:
+def _check(image: np.ndarray, mode: str, side: int, scale: int, least_side: float, max_proposals: int) -> None:
     if image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape or image.dtype != np.uint8:
         raise ValueError(
             f"image must be uint8 of the shape (H, W, 3). Received: {image.dtype} of the shape {image.shape}."
@@ -96,5 +96,5 @@ def _check(image: np.ndarray, mode: str, side: int, scale: int, min_side: float,
     for name, value in {"side": side, "scale": scale, "max_proposals": max_proposals}.items():
         if value < 1:
             raise ValueError(f"{name} must be at least 1. Received: {name}={value}.")
-    if min_side < 0:
-        raise ValueError(f"min_side must not be negative. Received: min_side={min_side}.")
+    if least_side < 0:
+        raise ValueError(f"least_side must not be negative. Received: least_side={least_side}.")

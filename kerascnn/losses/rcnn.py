@@ -123,7 +123,7 @@ class RegionProposalLoss(_RegionLoss):
         is_object = ops.cast(matches >= 0, "float32")
         errors = ops.binary_crossentropy(is_object, logits, from_logits=True)
         expected = encode_deltas(_matched(rows, matches)[..., :4], anchors)
-        return self._sum(errors, _smooth_l1(expected - deltas, self.beta), matches)
+        return self._sum(errors, _smooth_l1(expected, deltas, self.beta), matches)
 
     def _counting(self, anchors: Tensor) -> Tensor:
         """Give anchors that leave the picture no area, so that they are ignored, if that is wanted."""
@@ -193,7 +193,7 @@ class RegionClassLoss(_RegionLoss):
         labels = ops.where(matches >= 0, ops.cast(matched[..., 4], "int32"), classes)  # the last one is the background
         errors = ops.sparse_categorical_crossentropy(labels, logits, from_logits=True)
         expected = ops.expand_dims(encode_deltas(matched[..., :4], proposals, variances=VARIANCES), 2)
-        box_errors = _smooth_l1(expected - deltas, self.beta)  # (B, R, C)
+        box_errors = _smooth_l1(expected, deltas, self.beta)  # (B, R, C)
         of_class = ops.one_hot(labels, classes, dtype="float32")  # the background has a row of zeros
         return self._sum(errors, ops.sum(of_class * box_errors, axis=-1), matches)
 
@@ -203,7 +203,6 @@ def _matched(rows: Tensor, matches: Tensor) -> Tensor:
     return ops.take_along_axis(rows, ops.expand_dims(ops.maximum(matches, 0), -1), axis=1)
 
 
-def _smooth_l1(errors: Tensor, beta: float) -> Tensor:
+def _smooth_l1(expected: Tensor, deltas: Tensor, beta: float) -> Tensor:
     """Sum the smooth L1 of four errors (..., 4): half the square by beta below it, and straight beyond."""
-    size = ops.abs(errors)
-    return ops.sum(ops.where(size < beta, 0.5 * ops.square(size) / beta, size - 0.5 * beta), axis=-1)
+    return 4 / beta * keras.losses.huber(expected, deltas, delta=beta)  # which is their mean, times beta

@@ -8,6 +8,7 @@ from keras import ops
 
 from kerascnn.ops import decode_region_classes, decode_yolo_v1, non_max_suppression, pairwise_iou
 from kerascnn.ops.grids import boxes_and_scores
+from kerascnn.ops.targets import object_rows
 
 IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())  # COCO's
 BINS = 200  # of the scores: detections in the same bin count as equally sure
@@ -58,7 +59,7 @@ class AveragePrecision(keras.metrics.Metric):
         self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor, sample_weight: keras.KerasTensor | None = None
     ) -> None:
         """Count what is found in a batch; weights of pictures are not used."""
-        rows = ops.pad(ops.cast(y_true, "float32"), [[0, 0], [0, 1], [0, 0]], constant_values=-1)
+        rows = object_rows(y_true)
         boxes, scores, class_ids = self.decode(ops.cast(y_pred, "float32"))
         kept = non_max_suppression(
             boxes,

@@ -86,7 +86,7 @@ class RegionHeads:
 
 
 @dataclass(frozen=True, eq=False)
-class Regions:
+class CollectedRegions:
     """What a network says of objects and proposals of many pictures; `collect_regions` makes it.
 
     Attributes:
@@ -115,7 +115,7 @@ def collect_regions(
     *,
     context: int = 16,
     regression_iou: float = 0.6,
-) -> Regions:
+) -> CollectedRegions:
     """Run a network on the objects and the proposals of pictures, and keep what linear functions are fitted to.
 
     Args:
@@ -152,11 +152,16 @@ def collect_regions(
         )
     if not columns:
         raise ValueError("There is no picture to learn from.")
-    return Regions(tuple(classes), *map(np.concatenate, zip(*columns, strict=True)))
+    return CollectedRegions(tuple(classes), *map(np.concatenate, zip(*columns, strict=True)))
 
 
 def fit_svms(
-    regions: Regions, *, penalty: float = 1e-3, negative_iou: float = 0.3, first_negatives: int = 5000, seed: int = 0
+    regions: CollectedRegions,
+    *,
+    penalty: float = 1e-3,
+    negative_iou: float = 0.3,
+    first_negatives: int = 5000,
+    seed: int = 0,
 ) -> Linear:
     """Fit a linear SVM for each class, then once more with the negatives that it had wrong.
 
@@ -202,7 +207,7 @@ def fit_svms(
     return Linear(np.stack(kernels, axis=1).astype(np.float32), np.array(biases, np.float32))
 
 
-def fit_regressors(regions: Regions, *, ridge: float = 1000.0) -> Linear:
+def fit_regressors(regions: CollectedRegions, *, ridge: float = 1000.0) -> Linear:
     """Fit the way from proposals to objects for each class, by ridge regression.
 
     Args:

@@ -46,25 +46,25 @@ def test_sides_that_are_shrunk_differently_are_stretched_back():
 
 @contrib
 def test_the_order_is_the_same_at_every_call_and_decided_by_the_seed(picture):
-    first, again, other = (selective_search(picture, scale=20, min_side=0, seed=seed) for seed in (0, 0, 1))
+    first, again, other = (selective_search(picture, scale=20, least_side=0, seed=seed) for seed in (0, 0, 1))
     np.testing.assert_array_equal(first, again)
     assert len(first) > 5 and not np.array_equal(first, other)
     assert sorted(map(tuple, first)) == sorted(map(tuple, other))
-    np.testing.assert_array_equal(selective_search(picture, scale=20, min_side=0, max_proposals=3), first[:3])
+    np.testing.assert_array_equal(selective_search(picture, scale=20, least_side=0, max_proposals=3), first[:3])
 
 
 @contrib
 def test_boxes_that_are_too_small_are_left_out(picture):
-    everything, large = (selective_search(picture, min_side=side) for side in (0, 61))
+    everything, large = (selective_search(picture, least_side=side) for side in (0, 61))
     sides = (everything[:, 2:] - everything[:, :2]).min(axis=1)
     assert sorted(map(tuple, large)) == sorted(map(tuple, everything[sides >= 61]))
-    assert selective_search(picture, min_side=1000).shape == (0, 4)
+    assert selective_search(picture, least_side=1000).shape == (0, 4)
 
 
 @contrib
 @pytest.mark.parametrize("size", [(1, 1), (1, 50), (3, 2), (700, 1)])
 def test_tiny_pictures_are_one_box(size):
-    boxes = selective_search(np.zeros((*size, 3), np.uint8), min_side=1)
+    boxes = selective_search(np.zeros((*size, 3), np.uint8), least_side=1)
     assert boxes.tolist() == [[0, 0, size[1], size[0]]]
 
 
@@ -93,7 +93,7 @@ def test_where_it_is_missing_the_message_says_what_to_install(picture, monkeypat
         ({"side": 0}, "Received: side=0"),
         ({"scale": 0}, "Received: scale=0"),
         ({"max_proposals": 0}, "Received: max_proposals=0"),
-        ({"min_side": -1}, "Received: min_side=-1"),
+        ({"least_side": -1}, "Received: least_side=-1"),
     ],
 )
 def test_what_is_out_of_range_is_refused(options, message):

@@ -6,9 +6,10 @@ import pytest
 
 from kerascnn.losses import YoloLoss
 from kerascnn.losses.terms import DetectorTerms
-from kerascnn.metrics.average_precision import BINS, AveragePrecision, LossTerm, find_hits
+from kerascnn.metrics.average_precision import BINS, AveragePrecision, LossTerm, RegionAveragePrecision, find_hits
 from kerascnn.metrics.coco import coco_metrics
-from kerascnn.ops import non_max_suppression
+from kerascnn.ops import encode_deltas, non_max_suppression
+from kerascnn.ops.regions import VARIANCES
 from tests.losses.test_yolo import OUTPUTS, ROWS, answer
 from tests.metrics.naive_detection import make_pictures, rank_naively
 
@@ -204,3 +205,23 @@ def test_terms_add_up_to_the_loss():
     for metric in metrics:
         metric.update_state(ROWS, OUTPUTS)
     assert sum(float(metric.result()) for metric in metrics) == pytest.approx(float(loss(ROWS, OUTPUTS)), rel=1e-5)
+
+
+def test_second_stage_that_is_right_has_an_average_precision_of_1():
+    rows = np.float32([[(5, 5, 30, 40, 1), (40, 10, 60, 30, 0)], [(8, 9, 20, 50, 1), (-1, -1, -1, -1, -1)]])
+    outputs = np.zeros((2, 3, 15), np.float32)
+    outputs[..., 2] = 20  # of the background
+    for picture, row in np.argwhere(rows[..., 4] >= 0):
+        *box, class_id = rows[picture, row]
+        region = outputs[picture, row]
+        region[-4:] = box + np.float32([-3, 2, 4, 1])
+        region[[2, int(class_id)]] = 0, 20
+        region[3 + 4 * int(class_id) :][:4] = encode_deltas(np.float32(box), region[-4:], variances=VARIANCES)
+    metric = RegionAveragePrecision(2)
+    metric.update_state(rows, outputs)
+    assert float(metric.result()) == pytest.approx(1)
+    wrong = outputs[..., [1, 0, *range(2, 15)]]  # the classes change places
+    metric.reset_state()
+    metric.update_state(rows, wrong)
+    assert float(metric.result()) == 0
+    assert RegionAveragePrecision.from_config(metric.get_config()).num_classes == 2

@@ -6,15 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn.metrics.average_precision import RegionAveragePrecision
 from kerascnn.ops import (
     decode_region_classes,
     decode_regions,
-    encode_deltas,
     split_region_classes,
     split_regions,
 )
-from kerascnn.ops.regions import VARIANCES
 
 
 def as_numpy(tensor):
@@ -42,26 +39,6 @@ def test_classes_of_regions_are_decoded_by_hand():
 def test_no_region_has_no_box():
     boxes, scores, class_ids = decode_region_classes(np.zeros((2, 0, 10), np.float32))
     assert (boxes.shape, scores.shape, class_ids.shape) == ((2, 0, 4), (2, 0), (2, 0))
-
-
-def test_a_network_that_is_right_has_an_average_precision_of_1():
-    rows = np.float32([[(5, 5, 30, 40, 1), (40, 10, 60, 30, 0)], [(8, 9, 20, 50, 1), (-1, -1, -1, -1, -1)]])
-    outputs = np.zeros((2, 3, 15), np.float32)
-    outputs[..., 2] = 20  # of the background
-    for picture, row in np.argwhere(rows[..., 4] >= 0):
-        *box, class_id = rows[picture, row]
-        region = outputs[picture, row]
-        region[-4:] = box + np.float32([-3, 2, 4, 1])
-        region[[2, int(class_id)]] = 0, 20
-        region[3 + 4 * int(class_id) :][:4] = encode_deltas(np.float32(box), region[-4:], variances=VARIANCES)
-    metric = RegionAveragePrecision(2)
-    metric.update_state(rows, outputs)
-    assert float(metric.result()) == pytest.approx(1)
-    wrong = outputs[..., [1, 0, *range(2, 15)]]  # the classes change places
-    metric.reset_state()
-    metric.update_state(rows, wrong)
-    assert float(metric.result()) == 0
-    assert RegionAveragePrecision.from_config(metric.get_config()).num_classes == 2
 
 
 def test_other_shapes_are_refused():

@@ -7,7 +7,7 @@ import pytest
 
 from kerascnn.ops import decode_deltas, exact_pairwise_iou
 from kerascnn.tasks import RegionHeads, collect_regions, fit_regressors, fit_svms, rcnn
-from kerascnn.tasks.region_heads import PROPOSAL, Linear, Regions
+from kerascnn.tasks.region_heads import PROPOSAL, CollectedRegions, Linear
 from kerascnn.tasks.region_network import region_network, run_regions
 from tests.tasks.test_sliding_window import color_task, plant
 
@@ -70,7 +70,9 @@ def planted(seed=0, count=40, proposals=400):
     map_class_ids = np.repeat([0, 1], [60, 30]).astype(np.int32)
     ways = rng.normal(0, 0.1, (2, 5, 4)).astype(np.float32)
     deltas = np.einsum("sm,smd->sd", maps, ways[map_class_ids]) + map_class_ids[:, np.newaxis]
-    return Regions(CLASSES, features, class_ids, overlaps, maps, map_class_ids, deltas.astype(np.float32)), ways
+    return CollectedRegions(
+        CLASSES, features, class_ids, overlaps, maps, map_class_ids, deltas.astype(np.float32)
+    ), ways
 
 
 def test_svms_tell_objects_from_negatives_and_ignore_what_lies_between():
