@@ -44,6 +44,9 @@ def region_proposal_network(
     scales: Sequence[Sequence[float]] = SCALES,
     ratios: Sequence[float] = RATIOS,
     filters: int = 256,
+    num_proposals: int = 300,
+    max_candidates: int = 6000,
+    least_side: float = 16.0,
     **options: Any,
 ) -> keras.Model:
     """Build a region proposal network.
@@ -57,19 +60,25 @@ def region_proposal_network(
         scales: of each map, square roots of its anchors' areas in pixels.
         ratios: of the anchors, heights divided by widths.
         filters: of the 3x3 convolution, and of the pyramid.
+        num_proposals: R, after suppression. The paper tests with 300, and trains on 128 drawn of 2,000.
+        max_candidates: so many of the surest boxes come to the suppression.
+        least_side: of a proposal, in pixels.
         **options: what the body's builder takes, such as `alpha`.
 
     Returns:
-        A model of pictures (B, height, width, 3), RGB in 0..255, to regions (B, N, 9): see `kerascnn.ops.regions`. N is
-        the number of all anchors.
+        A model of pictures (B, height, width, 3), RGB in 0..255, to `rpn`, regions (B, N, 9), of all N anchors, see
+        `kerascnn.ops.regions`; and `proposals` (B, R, 4), x1, y1, x2, y2 in pixels, the surest first, padded with
+        zeros.
 
     Raises:
         ValueError: for strides that the body does not have, scales that are not one list for each of them, a body
-            whose maps are not the picture's size by their strides, or what the body's builder refuses.
+            whose maps are not the picture's size by their strides, proposals or candidates below 1, or what the body's
+            builder refuses.
     """
     body = _build_body(architecture, input_shape, strides, scales, weights=weights, **options)
     regions = _propose(_make_maps(body, strides, filters), scales, ratios, filters)
-    return keras.Model(body.input, regions, name=architecture)
+    proposals = _choose_proposals(regions, input_shape[:2], num_proposals, max_candidates, least_side)
+    return keras.Model(body.input, {"rpn": regions, "proposals": proposals}, name=architecture)
 
 
 def fast_rcnn(
@@ -149,9 +158,9 @@ def faster_rcnn(
         pool_size: likewise.
         hidden_units: likewise.
         dropout: likewise.
-        num_proposals: R, after suppression. The paper tests with 300, and trains on 128 drawn of 2,000.
-        max_candidates: so many of the surest boxes come to the suppression.
-        least_side: of a proposal, in pixels.
+        num_proposals: see `region_proposal_network`.
+        max_candidates: likewise.
+        least_side: likewise.
         **options: what the body's builder takes, such as `alpha`.
 
     Returns:
@@ -159,7 +168,7 @@ def faster_rcnn(
         `kerascnn.ops.regions`.
 
     Raises:
-        ValueError: see `fast_rcnn`, and for proposals or candidates below 1.
+        ValueError: see `fast_rcnn` and `region_proposal_network`.
     """
     body = _build_body(architecture, input_shape, strides, scales, weights=weights, **options)
     maps = _make_maps(body, strides, filters)

@@ -34,7 +34,8 @@ def layers_below(model: keras.Model, part: str) -> set[str]:
     if part in ends or (ends and part == "head"):
         before = [model.get_layer(ends[-1] if part == "head" else ends[ends.index(part) - 1]).output]
     elif part in {layer.name for layer in model.layers}:
-        before = next(call.input_tensors for call in calls_of(model) if call.operation.name == part)
+        calls = [call for call in calls_of(model) if call.operation.name == part]  # one for each map of a pyramid
+        before = [tensor for call in calls for tensor in call.input_tensors]
     else:
         raise ValueError(
             f"{model.name} has the stages {', '.join(ends) or 'none'}: layers named strideN end them. "

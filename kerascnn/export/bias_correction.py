@@ -8,9 +8,14 @@ Reference: Nagel et al. 2019, "Data-Free Quantization Through Weight Equalizatio
 arXiv:1906.04721, section 4.2; here the means are measured on calibration pictures (their appendix D).
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import layers
+
+from kerascnn.ops.graph import calls_of
 
 LEVELS = 127  # of symmetric 8-bit weights, to either side of zero
 PICTURES = 32  # means need few: on hymenoptera, 64 pictures give the same answers
@@ -31,10 +36,11 @@ def correct_bias(model: keras.Model, pictures: np.ndarray, kinds: tuple[type[lay
     """
     corrected = keras.models.clone_model(model)
     corrected.set_weights(model.get_weights())
-    chosen = [layer for layer in corrected.layers if isinstance(layer, kinds) and _find_mean(corrected, layer)]
+    calls = calls_of(corrected)
+    chosen = [layer for layer in corrected.layers if isinstance(layer, kinds) and _find_mean(calls, layer)]
     if chosen:
         for layer, shift in zip(chosen, _measure_shifts(corrected, chosen, pictures[:PICTURES]), strict=True):
-            variable, sign = _find_mean(corrected, layer)
+            variable, sign = _find_mean(calls, layer)
             variable.assign_add(sign * shift)
     return corrected
 
@@ -47,17 +53,25 @@ def rounding_error(kernel: np.ndarray, channel_axis: int) -> np.ndarray:
 
 
 def _measure_shifts(model: keras.Model, chosen: list[layers.Layer], pictures: np.ndarray) -> list[np.ndarray]:
-    """Average the response to the rounding error over pictures and places: (channels,) for each layer."""
-    inputs = keras.Model(model.input, [layer.input for layer in chosen])
-    errors = [rounding_error(layer.get_weights()[0], _channel_axis(layer)) for layer in chosen]
-    totals = [np.zeros(layer.output.shape[-1], np.float32) for layer in chosen]
+    """Average the response to the rounding error over pictures and places: (channels,) for each layer.
+
+    A layer that is called for several maps, as those of a feature pyramid are, has the places of all of them.
+    """
+    inputs = {layer.name: [] for layer in chosen}
+    for call in calls_of(model):
+        if call.operation.name in inputs:
+            inputs[call.operation.name] += call.input_tensors
+    network = keras.Model(model.input, inputs)
+    errors = {layer.name: rounding_error(layer.get_weights()[0], _channel_axis(layer)) for layer in chosen}
+    totals, places = dict.fromkeys(inputs, 0.0), dict.fromkeys(inputs, 0)
     for start in range(0, len(pictures), BATCH_SIZE):
-        activations = inputs(pictures[start : start + BATCH_SIZE], training=False)
-        activations = activations if isinstance(activations, list) else [activations]
-        for total, layer, error, activation in zip(totals, chosen, errors, activations, strict=True):
-            response = keras.ops.convert_to_numpy(_convolve(layer, activation, error))
-            total += response.mean(axis=(1, 2)).sum(axis=0)
-    return [total / len(pictures) for total in totals]
+        activations = network(pictures[start : start + BATCH_SIZE], training=False)
+        for layer in chosen:
+            for activation in activations[layer.name]:
+                response = keras.ops.convert_to_numpy(_convolve(layer, activation, errors[layer.name]))
+                totals[layer.name] += response.sum(axis=(0, 1, 2))
+                places[layer.name] += response[..., 0].size
+    return [totals[layer.name] / places[layer.name] for layer in chosen]
 
 
 def _convolve(layer: layers.Layer, inputs: keras.KerasTensor, kernel: np.ndarray) -> keras.KerasTensor:
@@ -71,9 +85,10 @@ def _channel_axis(layer: layers.Layer) -> int:
     return 2 if isinstance(layer, layers.DepthwiseConv2D) else 3
 
 
-def _find_mean(model: keras.Model, layer: layers.Layer) -> tuple[keras.Variable, int] | None:
+def _find_mean(calls: Sequence[Any], layer: layers.Layer) -> tuple[keras.Variable, int] | None:
     """Find what sets the mean of a layer's channels, and the sign with which it compensates a shift."""
-    for follower in model.layers:
-        if isinstance(follower, layers.BatchNormalization) and follower.input is layer.output:
-            return follower.moving_mean, 1
+    outputs = {id(tensor) for call in calls if call.operation is layer for tensor in call.outputs}
+    for call in calls:
+        if isinstance(call.operation, layers.BatchNormalization) and id(call.input_tensors[0]) in outputs:
+            return call.operation.moving_mean, 1
     return (layer.bias, -1) if layer.use_bias else None

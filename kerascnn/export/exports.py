@@ -1,7 +1,7 @@
 """Export: every form of a model, written only after it was loaded back and compared with the Keras model."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerascnn.export.golden import write_golden
 from kerascnn.export.metadata import LABELS_FILE
-from kerascnn.export.parity import BUDGETS, Reference, compare, missed_budget, time_files
+from kerascnn.export.parity import BUDGETS, Batches, Reference, compare, missed_budget, time_files
 from kerascnn.export.run_folder import new_run_folder
 from kerascnn.export.saved_model import SIGNATURES, write_saved_model
 from kerascnn.export.tflite import convert
@@ -19,7 +19,6 @@ from kerascnn.tasks.task import Task
 
 logger = logging.getLogger(__name__)
 
-Batches = Iterable[tuple[np.ndarray, np.ndarray]]
 MODEL_FILE = "model.keras"
 TOLERANCE = 1e-4  # relative to the largest output: the same computation, perhaps in a different order
 PROOF_PICTURES = 8
@@ -66,7 +65,7 @@ def write_exports(
     calibration: Batches,
     keep_over_budget: bool = False,
 ) -> dict[str, dict[str, Any]]:
-    """Write `model.keras`, `saved_model/`, four .tflite files, `labels.txt` and `golden/` into a folder.
+    """Write `model.keras`, `saved_model/`, `labels.txt`, the .tflite files and `golden/` into a folder.
 
     Args:
         task: what to export.
@@ -77,7 +76,7 @@ def write_exports(
         keep_over_budget: writes a file that misses its budget all the same; its row still says so.
 
     Returns:
-        For each of `float32`, `float16`, `dynamic` and `int8` what was measured on `reference`: `file`, `bytes`,
+        For each of `task.precisions`, such as `int8`, what was measured on `reference`: `file`, `bytes`,
         `score`, `agreement`, `max_difference`, `mean_difference`, `latency_ms`, `latency_ms_2_threads`, `passed`,
         and in `reason` the budget that was missed, or None. A file that missed its budget is not written.
 
@@ -93,7 +92,10 @@ def write_exports(
         )
     _write_keras(task, folder / MODEL_FILE, reference)
     _write_saved_model(task, folder / "saved_model", reference)
-    files = convert(task, calibration)
+    (folder / LABELS_FILE).write_text("\n".join(task.classes) + "\n", encoding="utf-8")
+    if not task.precisions:
+        return {}
+    files = convert(task, calibration, task.precisions)
     latencies = time_files(files, reference.images[0])
     table: dict[str, dict[str, Any]] = {}
     for precision, content in files.items():
@@ -110,7 +112,6 @@ def write_exports(
     written = {name: content for name, content in files.items() if table[name]["passed"] or keep_over_budget}
     for precision, content in written.items():
         (folder / tflite_name(precision)).write_bytes(content)
-    (folder / LABELS_FILE).write_text("\n".join(task.classes) + "\n", encoding="utf-8")
     write_golden(folder / "golden", written, reference.images, task.classes)
     return table
 
@@ -123,24 +124,37 @@ def save_keras(task: Task, path: Path) -> None:
 def _write_keras(task: Task, path: Path, reference: Reference) -> None:
     save_keras(task, path)
     stored = keras.saving.load_model(path, compile=False)
-    images = reference.images[:PROOF_PICTURES]
-    found, expected = (keras.ops.convert_to_numpy(model(images, training=False)) for model in (stored, task.model))
-    _prove(path.name, {"logits": np.abs(found - expected)}, {"logits": expected})
+    inputs = _first(reference.inputs)
+    found, expected = (_named(model(inputs, training=False)) for model in (stored, task.model))
+    _prove(path.name, {name: np.abs(found[name] - expected[name]) for name in expected}, expected)
 
 
 def _write_saved_model(task: Task, path: Path, reference: Reference) -> None:
     write_saved_model(task.serving_model(), path)
-    images = reference.images[:PROOF_PICTURES]
-    expected = {name: values[:PROOF_PICTURES] for name, values in reference.outputs.items()}
+    expected = _first(reference.outputs)
+    inputs = _first(reference.inputs if isinstance(reference.inputs, Mapping) else {"image": reference.inputs})
     signatures = tf.saved_model.load(str(path)).signatures
     for signature, dtype in SIGNATURES.items():
-        outputs = signatures[signature](image=tf.constant(images, dtype))
+        types = {"image": dtype}
+        tensors = {name: tf.constant(values, types.get(name, "float32")) for name, values in inputs.items()}
+        outputs = signatures[signature](**tensors)
         found = {name: outputs[name].numpy() for name in expected}
         name = f"{path.name}, signature {signature}"
         _prove(name, task.differences(found, expected), expected)
         agreement = task.agreement(found, expected)
-        if not agreement >= 1 - 1 / len(images) - 1e-9:  # one picture may be undecided
+        if not agreement >= 1 - 1 / len(inputs["image"]) - 1e-9:  # one picture may be undecided
             raise RuntimeError(f"{name} was loaded back and agrees with the Keras model on {agreement:.1%} only.")
+
+
+def _first(values: Any) -> Any:
+    """Take the first pictures of an array (N, ...), or of a structure of them."""
+    return keras.tree.map_structure(lambda each: each[:PROOF_PICTURES], values)
+
+
+def _named(outputs: Any) -> dict[str, np.ndarray]:
+    """Give a model's outputs by their names; `logits` is the only one."""
+    outputs = outputs if isinstance(outputs, Mapping) else {"logits": outputs}
+    return {name: keras.ops.convert_to_numpy(each) for name, each in outputs.items()}
 
 
 def _prove(name: str, differences: Mapping[str, np.ndarray], expected: Mapping[str, np.ndarray]) -> None:

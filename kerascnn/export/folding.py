@@ -4,6 +4,8 @@ import keras
 import numpy as np
 from keras import layers
 
+from kerascnn.ops.graph import calls_of
+
 
 def fold_scale(model: keras.Model) -> keras.Model:
     """Fold the scale of the normalisation into the kernel of the convolution after it; its offset stays.
@@ -50,8 +52,5 @@ def _find_convolution(model: keras.Model, layer: layers.Layer) -> layers.Conv2D 
 
 
 def _find_followers(model: keras.Model, layer: layers.Layer) -> list[keras.Operation]:
-    return [
-        each
-        for each in model.operations
-        if any(tensor is layer.output for tensor in keras.tree.flatten(each.input)) and each is not layer
-    ]
+    calls = [call for call in calls_of(model) if not call.is_input]
+    return [call.operation for call in calls if any(tensor is layer.output for tensor in call.input_tensors)]

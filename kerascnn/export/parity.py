@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
+import keras
 import numpy as np
 from rich.progress import track
 
@@ -11,7 +13,9 @@ from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.ops import concatenate_padded
 from kerascnn.tasks.task import Task
 
-Predictor = Callable[[np.ndarray], Mapping[str, np.ndarray]]
+Inputs = np.ndarray | Mapping[str, np.ndarray]
+Batches = Iterable[tuple[Inputs, Any]]
+Predictor = Callable[[Inputs], Mapping[str, np.ndarray]]
 
 TIMING_ROUNDS = 5
 RUNS_A_ROUND = 10
@@ -50,18 +54,23 @@ class Reference:
     """What a model answers on a split, mostly the Keras model, with which every file is compared.
 
     Attributes:
-        images: (N, H, W, 3) uint8.
+        inputs: pictures (N, H, W, 3) uint8; or a dict of them, as `image`, and whatever else the model takes, (N, ...).
         targets: (N, ...), the annotations; those of different number are padded with -1.
         outputs: each named output (N, ...), float32.
     """
 
-    images: np.ndarray
+    inputs: Inputs
     targets: np.ndarray
     outputs: Mapping[str, np.ndarray]
 
+    @property
+    def images(self) -> np.ndarray:
+        """The pictures among the inputs: (N, H, W, 3) uint8."""
+        return self.inputs["image"] if isinstance(self.inputs, Mapping) else self.inputs
+
     @classmethod
-    def of(cls, task: Task, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> "Reference":
-        """Run a task's serving model over batches of (pictures, targets).
+    def of(cls, task: Task, batches: Batches) -> "Reference":
+        """Run a task's serving model over batches of (inputs, targets).
 
         Raises:
             ValueError: if there is no batch.
@@ -69,24 +78,24 @@ class Reference:
         return cls.from_predictor(partial(task.serving_model().predict, verbose=0), batches)
 
     @classmethod
-    def from_predictor(cls, predict: Predictor, batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> "Reference":
-        """Run any model over batches of (pictures, targets).
+    def from_predictor(cls, predict: Predictor, batches: Batches) -> "Reference":
+        """Run any model over batches of (inputs, targets).
 
         Args:
-            predict: from pictures (N, H, W, 3) to each named output (N, ...).
-            batches: of (pictures, targets).
+            predict: from the inputs of N pictures to each named output (N, ...).
+            batches: of (inputs, targets). Where several outputs have targets, they have the same.
 
         Raises:
             ValueError: if there is no batch.
         """
-        images, targets = [], []
-        for image_batch, target_batch in batches:
-            images.append(np.asarray(image_batch))
-            targets.append(np.asarray(target_batch))
-        if not images:
+        inputs, targets = [], []
+        for input_batch, target_batch in batches:
+            inputs.append(keras.tree.map_structure(np.asarray, input_batch))
+            targets.append(np.asarray(keras.tree.flatten(target_batch)[0]))
+        if not inputs:
             raise ValueError("There is no picture to measure on.")
-        pictures = np.concatenate(images)
-        return cls(pictures, concatenate_padded(targets), predict(pictures))
+        together = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *inputs)
+        return cls(together, concatenate_padded(targets), predict(together))
 
 
 def compare(task: Task, content: bytes, reference: Reference, description: str = "Comparing") -> dict[str, float]:

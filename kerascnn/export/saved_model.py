@@ -12,8 +12,8 @@ SIGNATURES = {"serving_default": "float32", "uint8": "uint8"}
 def write_saved_model(model: keras.Model, path: str | Path) -> None:
     """Write a serving model as a SavedModel with named signatures.
 
-    They take `image` (B, height, width, 3), RGB in 0..255, and give the model's named outputs: `serving_default` takes
-    float32, `uint8` takes the bytes of the pixels.
+    They take `image` (B, height, width, 3), RGB in 0..255, and what else the model takes, by name, and give its named
+    outputs: `serving_default` takes float32, `uint8` takes the bytes of the pixels.
 
     Args:
         model: what to write.
@@ -21,9 +21,13 @@ def write_saved_model(model: keras.Model, path: str | Path) -> None:
     """
     archive = keras.export.ExportArchive()
     archive.track(model)
+    inputs = model.input if isinstance(model.input, dict) else {"image": model.input}
     for signature, dtype in SIGNATURES.items():
-        spec = tf.TensorSpec((None, *model.input_shape[1:]), dtype, "image")
-        archive.add_endpoint(signature, _endpoint(model), input_signature=[spec])
+        specs = [
+            tf.TensorSpec(tensor.shape, dtype if name == "image" else tensor.dtype, name)
+            for name, tensor in sorted(inputs.items())  # in the order in which Keras flattens them
+        ]
+        archive.add_endpoint(signature, _endpoint(model), input_signature=specs)
     archive.write_out(str(path), verbose=False)
 
 

@@ -27,9 +27,8 @@ from kerascnn.export.joining import join
 from kerascnn.export.metadata import add_metadata
 from kerascnn.export.saved_model import write_for_converter
 from kerascnn.export.suppression import with_builtin_suppression
-from kerascnn.tasks.task import Task
+from kerascnn.tasks.task import PRECISIONS, Task
 
-PRECISIONS = ("float32", "float16", "dynamic", "int8")
 CALIBRATION_PICTURES = 200  # "a few hundred", as the converter's documentation asks for
 DYNAMIC_OPERATORS = (TFLOperationName.CONV_2D, TFLOperationName.FULLY_CONNECTED)
 

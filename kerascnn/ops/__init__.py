@@ -4,7 +4,7 @@ Nothing here holds weights or state, and nothing imports another part of kerascn
 """
 
 from kerascnn.ops.anchor_boxes import anchor_boxes
-from kerascnn.ops.anchors import cluster_sizes, find_anchors, shape_iou
+from kerascnn.ops.anchors import cluster_sizes, find_anchors, find_scales, shape_iou
 from kerascnn.ops.assignment import assign_by_alignment, assign_by_anchor
 from kerascnn.ops.boxes import (
     box_area,
@@ -88,6 +88,7 @@ __all__ = [
     "encode_yolo_v1",
     "exact_pairwise_iou",
     "find_anchors",
+    "find_scales",
     "first_object",
     "generalized_iou",
     "interpolate",

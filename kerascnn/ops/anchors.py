@@ -7,6 +7,9 @@ import numpy as np
 RESTARTS = 5  # k-means ends in the nearest hollow; the best of a few is kept
 TURNS = 300
 
+RATIOS = (0.5, 1.0, 2.0)  # of heights to widths, those of Faster R-CNN
+
+Scales = tuple[tuple[float, ...], ...]
 Anchors = tuple[tuple[tuple[float, float], ...], ...]
 
 
@@ -81,6 +84,35 @@ def find_anchors(
     anchors, mean_iou = cluster_sizes(sizes, per_cell * len(strides), seed=seed)
     grids = np.round(anchors, 1).reshape(len(strides), per_cell, 2).tolist()
     return tuple(tuple((width, height) for width, height in grid) for grid in grids), mean_iou
+
+
+def find_scales(
+    sizes: np.ndarray, strides: Sequence[int], *, per_place: int = 1, ratios: Sequence[float] = RATIOS, seed: int = 0
+) -> tuple[Scales, float]:
+    """Find the scales of each map's anchors: the small ones for the fine map, the large for the coarse.
+
+    Args:
+        sizes: see `cluster_sizes`.
+        strides: of the maps in pixels, rising.
+        per_place: scales at each place of each map.
+        ratios: of the anchors, heights divided by widths.
+        seed: see `cluster_sizes`.
+
+    Returns:
+        For each stride `per_place` square roots of areas, as `kerascnn.architectures.faster_rcnn` takes them; and the
+        mean IoU of the boxes with the nearest anchor.
+
+    Raises:
+        ValueError: see `cluster_sizes`.
+    """
+    sizes = np.asarray(sizes, np.float64).reshape(-1, 2)
+    squares = np.sqrt(sizes.prod(axis=1, keepdims=True)).repeat(2, axis=1)
+    clusters, _ = cluster_sizes(squares, per_place * len(strides), seed=seed)
+    sides = np.round(clusters[:, 0], 1)
+    roots = np.sqrt(np.asarray(ratios, np.float64))
+    anchors = np.stack([sides[:, np.newaxis] / roots, sides[:, np.newaxis] * roots], axis=-1).reshape(-1, 2)
+    scales = sides.reshape(len(strides), per_place).tolist()
+    return tuple(map(tuple, scales)), float(shape_iou(sizes, anchors).max(axis=1).mean())
 
 
 def _spread(sizes: np.ndarray, k: int, rng: np.random.Generator) -> np.ndarray:

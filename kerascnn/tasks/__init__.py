@@ -8,11 +8,14 @@ import keras
 
 from kerascnn.tasks.classification import ClassificationTask, classification
 from kerascnn.tasks.detection import DetectionTask
+from kerascnn.tasks.fast_rcnn import FastRCNNTask, region_detection
+from kerascnn.tasks.faster_rcnn import FasterRCNNTask, two_stage_detection
 from kerascnn.tasks.hard_negatives import find_negatives
 from kerascnn.tasks.landmarks import LandmarksTask, landmarks
 from kerascnn.tasks.localization import LocalizationTask, localization
 from kerascnn.tasks.rcnn import RCNN, rcnn
 from kerascnn.tasks.region_heads import RegionHeads, collect_regions, fit_regressors, fit_svms
+from kerascnn.tasks.region_proposals import RegionProposalTask, region_proposals
 from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
 from kerascnn.tasks.task import Task
 from kerascnn.tasks.yolo import YoloTask, detection
@@ -23,9 +26,12 @@ __all__ = [
     "TASKS",
     "ClassificationTask",
     "DetectionTask",
+    "FastRCNNTask",
+    "FasterRCNNTask",
     "LandmarksTask",
     "LocalizationTask",
     "RegionHeads",
+    "RegionProposalTask",
     "SlidingWindow",
     "Task",
     "YoloTask",
@@ -41,11 +47,24 @@ __all__ = [
     "load_task",
     "localization",
     "rcnn",
+    "region_detection",
+    "region_proposals",
     "sliding_window",
+    "two_stage_detection",
 ]
 
 TASKS: dict[str, type[Task]] = {
-    task.name: task for task in (ClassificationTask, LandmarksTask, LocalizationTask, YoloTask, YoloV1Task)
+    task.name: task
+    for task in (
+        ClassificationTask,
+        LocalizationTask,
+        LandmarksTask,
+        YoloTask,
+        YoloV1Task,
+        RegionProposalTask,
+        FastRCNNTask,
+        FasterRCNNTask,
+    )
 }
 
 

@@ -19,6 +19,7 @@ def detector_outputs(
     scores: Tensor,
     image_size: tuple[int, int],
     *,
+    class_ids: Tensor | None = None,
     iou_threshold: float = 0.5,
     score_threshold: float = 0.01,
     max_detections: int = 100,
@@ -28,8 +29,9 @@ def detector_outputs(
 
     Args:
         boxes: (B, N, 4), x1, y1, x2, y2 in pixels of the network's input; they may leave the picture.
-        scores: (B, N, C), the probability of each class in each box.
+        scores: (B, N, C), the probability of each class in each box; or (B, N), that of the box's class.
         image_size: (height, width) of the network's input in pixels.
+        class_ids: (B, N), the class of each box, where scores are (B, N).
         iou_threshold: see `kerascnn.ops.non_max_suppression`.
         score_threshold: see there. Clients can only raise it; AP counts detections that are far from sure.
         max_detections: K, see there. Clients can only lower it.
@@ -42,7 +44,7 @@ def detector_outputs(
     """
     suppression = NonMaxSuppression(iou_threshold, score_threshold, max_detections, max_candidates, name="suppression")
     # Keras 3.15 takes a product with a constant for a sparse tensor, which cannot be suppressed; a sum is dense again.
-    kept = suppression(boxes + 0.0, scores + 0.0)
+    kept = suppression(boxes + 0.0, scores + 0.0, class_ids)
     corners = ops.clip(to_relative(kept["boxes"], image_size), 0, 1)
     return {
         "location": ops.take(corners, [1, 0, 3, 2], axis=-1),

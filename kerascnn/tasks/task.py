@@ -12,13 +12,16 @@ import numpy as np
 
 from kerascnn.architectures import RELEASES, WeightsReport
 
+PRECISIONS = ("float32", "float16", "dynamic", "int8")
+
 
 @dataclass(frozen=True)
 class Task(ABC):
     """A network and the question that it answers.
 
     Attributes:
-        model: a plain Keras model of pictures (B, height, width, 3), RGB in 0..255, to logits.
+        model: a plain Keras model of pictures (B, height, width, 3), RGB in 0..255, to logits; where it takes more than
+            pictures, see `inputs`, these are its input `image`.
         classes: name of each class.
         weights_report: what became of each layer when weights were loaded; None for a random initialisation.
         architecture: what `kerascnn.architectures.build` calls the network; by default the model's own name.
@@ -29,6 +32,7 @@ class Task(ABC):
         score_name: what reports call its `score`.
         monitor: the metric whose best value on the validation data is the best epoch; the lower loss decides a tie.
         monitor_mode: whether the best value is the highest, `max`, or the lowest, `min`.
+        precisions: of the .tflite files that can be made of it.
     """
 
     name: ClassVar[str]
@@ -36,6 +40,7 @@ class Task(ABC):
     score_name: ClassVar[str]
     monitor: ClassVar[str]
     monitor_mode: ClassVar[Literal["max", "min"]] = "max"
+    precisions: ClassVar[tuple[str, ...]] = PRECISIONS
     model: keras.Model
     classes: tuple[str, ...]
     weights_report: WeightsReport | None = None
@@ -54,12 +59,12 @@ class Task(ABC):
 
     @property
     @abstractmethod
-    def loss(self) -> keras.losses.Loss:
-        """What training minimises: a function of (annotation, outputs)."""
+    def loss(self) -> keras.losses.Loss | dict[str, keras.losses.Loss]:
+        """What training minimises: a function of (annotation, outputs), or one for each output by its name."""
 
     @abstractmethod
-    def metrics(self) -> list[keras.metrics.Metric]:
-        """Make the metrics that are shown while training."""
+    def metrics(self) -> list[keras.metrics.Metric] | dict[str, list[keras.metrics.Metric]]:
+        """Make the metrics that are shown while training, or those of each output by its name."""
 
     @property
     @abstractmethod

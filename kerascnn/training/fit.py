@@ -151,7 +151,7 @@ class _Run:
             "options": dict(self.task.options),
             "image_size": self.task.image_size,
             "parameters": self.model.count_params(),
-            "loss": self.task.loss.get_config(),
+            "loss": keras.tree.map_structure(lambda loss: loss.get_config(), self.task.loss),
             "stages": [stage.settings() for stage in self.stages],
             "order": asdict(self.train.order.whole),
             "class_weight": self.options["class_weight"],

@@ -27,8 +27,9 @@ def make_pictures(count, shape=SHAPE):
 @pytest.mark.parametrize(("options", "anchors"), [(ONE, 4 * 6 * 9), (PYRAMID, (8 * 12 + 4 * 6 + 2 * 3) * 3)])
 def test_regions_are_those_of_all_anchors(options, anchors):
     model = region_proposal_network("mobilenet_v2", SHAPE, **options)
-    assert model.output_shape == (None, anchors, 9)
-    found = split_regions(as_numpy(model(make_pictures(2))))
+    outputs = model(make_pictures(2))
+    assert outputs["rpn"].shape == (2, anchors, 9)
+    found = split_regions(as_numpy(outputs["rpn"]))
     expected = [
         anchor_boxes((SHAPE[0] // stride, SHAPE[1] // stride), stride, scales, (0.5, 1, 2))
         for stride, scales in zip(options["strides"], options["scales"], strict=True)
@@ -50,7 +51,7 @@ def test_parameters_of_the_heads_by_hand():
 @pytest.mark.parametrize("options", [ONE, PYRAMID])
 def test_the_three_answer_alike_with_the_same_weights(options, pooling, tmp_path):
     both = faster_rcnn("mobilenet_v2", SHAPE, 2, pooling=pooling, **options, **HEAD, **PROPOSALS)
-    first = region_proposal_network("mobilenet_v2", SHAPE, **options)
+    first = region_proposal_network("mobilenet_v2", SHAPE, **options, **PROPOSALS)
     own = {name: value for name, value in options.items() if name != "scales"}
     second = fast_rcnn("mobilenet_v2", SHAPE, 2, pooling=pooling, **own, **HEAD)
     for part in (first, second):
@@ -59,8 +60,10 @@ def test_the_three_answer_alike_with_the_same_weights(options, pooling, tmp_path
     pictures = make_pictures(2)
     found = {name: as_numpy(values) for name, values in both(pictures).items()}
     assert found["roi"].shape == (2, 5, 15)
-    np.testing.assert_allclose(as_numpy(first(pictures)), found["rpn"], rtol=1e-5, atol=1e-4)
     proposals = split_region_classes(found["roi"]).proposals
+    alone = first(pictures)
+    np.testing.assert_allclose(as_numpy(alone["rpn"]), found["rpn"], rtol=1e-5, atol=1e-4)
+    np.testing.assert_allclose(as_numpy(alone["proposals"]), proposals, atol=1e-3)
     again = as_numpy(second({"image": pictures, "proposals": proposals}))
     np.testing.assert_allclose(again, found["roi"], rtol=1e-4, atol=1e-4)
     both.save(tmp_path / "model.keras")
@@ -70,7 +73,7 @@ def test_the_three_answer_alike_with_the_same_weights(options, pooling, tmp_path
 
 def test_vgg16_ends_at_its_last_convolution():
     model = region_proposal_network("vgg16", (32, 64, 3), scales=((16,),), filters=4)
-    assert model.output_shape == (None, 2 * 4 * 3, 9)
+    assert model.output["rpn"].shape == (None, 2 * 4 * 3, 9)
     assert "block5_pool" not in {layer.name for layer in model.layers}
 
 
