@@ -2,10 +2,18 @@
 
 from kerascnn.layers.classic import LocalResponseNormalization, scaled_tanh
 from kerascnn.layers.detection import AnchorGrid, NonMaxSuppression
-from kerascnn.layers.regions import ProposalCandidates, PyramidLevel, RegionGrid, RoIAlign, RoIMaxPooling
+from kerascnn.layers.regions import (
+    DetectionCandidates,
+    ProposalCandidates,
+    PyramidLevel,
+    RegionGrid,
+    RoIAlign,
+    RoIMaxPooling,
+)
 
 __all__ = [
     "AnchorGrid",
+    "DetectionCandidates",
     "LocalResponseNormalization",
     "NonMaxSuppression",
     "ProposalCandidates",

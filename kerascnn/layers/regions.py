@@ -8,7 +8,14 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kerascnn.ops import anchor_boxes, proposal_candidates, pyramid_level, roi_align, roi_max_pool
+from kerascnn.ops import (
+    anchor_boxes,
+    decode_region_classes,
+    proposal_candidates,
+    pyramid_level,
+    roi_align,
+    roi_max_pool,
+)
 
 
 class _RegionLayer(layers.Layer):
@@ -157,6 +164,19 @@ class ProposalCandidates(layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that make the layer again."""
         return super().get_config() | {"image_size": self.image_size, "least_side": self.least_side}
+
+
+@keras.saving.register_keras_serializable("kerascnn")
+class DetectionCandidates(layers.Layer):
+    """Decode what a second stage says of regions, see `kerascnn.ops.decode_region_classes`.
+
+    Input: (B, R, 5 C + 5), see `kerascnn.ops.regions`. Outputs: boxes (B, R C, 4), x1, y1, x2, y2, scores (B, R C), and
+    class_ids (B, R C).
+    """
+
+    def call(self, inputs: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
+        """Decode."""
+        return decode_region_classes(inputs)
 
 
 @keras.saving.register_keras_serializable("kerascnn")

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import keras
 
 from kerascnn.architectures import fast_rcnn, load_weights
+from kerascnn.layers import DetectionCandidates
 from kerascnn.losses import RegionClassLoss
 from kerascnn.metrics.average_precision import RegionAveragePrecision
 from kerascnn.metrics.proposals import ProposalRecall
-from kerascnn.ops import decode_region_classes
 from kerascnn.tasks.detection import DetectionTask
 from kerascnn.tasks.detector_outputs import detector_outputs
 from kerascnn.tasks.task import check_names, is_of_other_classes
@@ -60,7 +60,7 @@ class FastRCNNTask(DetectionTask):
 
     def serving_model(self) -> keras.Model:
         """Give the model that answers with boxes after suppression, see `detector_outputs`."""
-        boxes, scores, class_ids = decode_region_classes(self.model.output)
+        boxes, scores, class_ids = DetectionCandidates(dtype="float32", name="detections")(self.model.output)
         outputs = detector_outputs(boxes, scores, self.image_size, class_ids=class_ids)
         return keras.Model(self.model.input, outputs, name=self.model.name)
 

@@ -9,10 +9,10 @@ import keras
 
 from kerascnn.architectures import faster_rcnn, load_weights
 from kerascnn.architectures.rcnn import POOLINGS
+from kerascnn.layers import DetectionCandidates
 from kerascnn.losses import RegionClassLoss, RegionProposalLoss
 from kerascnn.metrics.average_precision import RegionAveragePrecision
 from kerascnn.metrics.proposals import ProposalRecall
-from kerascnn.ops import decode_region_classes
 from kerascnn.ops.regions import REGION
 from kerascnn.tasks.detection import DetectionTask
 from kerascnn.tasks.detector_outputs import detector_outputs
@@ -69,7 +69,7 @@ class FasterRCNNTask(DetectionTask):
 
     def serving_model(self) -> keras.Model:
         """Give the model that answers with boxes after suppression, see `detector_outputs`."""
-        boxes, scores, class_ids = decode_region_classes(self.model.output["roi"])
+        boxes, scores, class_ids = DetectionCandidates(dtype="float32", name="detections")(self.model.output["roi"])
         outputs = detector_outputs(boxes, scores, self.image_size, class_ids=class_ids)
         return keras.Model(self.model.input, outputs, name=self.model.name)
 
