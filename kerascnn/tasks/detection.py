@@ -1,5 +1,6 @@
 """Detection: which objects are in the picture, and where? What all detectors have in common."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -137,6 +138,26 @@ class DetectionTask(Task):
                 unmatched += int((~_is_matched(answers, found)).sum())
                 total += len(answers)
         return 1 - unmatched / total if total else 1.0
+
+
+def build_loss(loss_class: type[keras.losses.Loss], *arguments: Any, **options: Any) -> keras.losses.Loss:
+    """Make the loss of a task.
+
+    Args:
+        loss_class: its class.
+        *arguments: what follows from the network.
+        **options: what users chose, the task's `loss_options`.
+
+    Raises:
+        ValueError: for options that it does not have, also where they are of a type that makes a TypeError.
+    """
+    try:
+        return loss_class(*arguments, **options)
+    except TypeError as error:
+        parameters = list(inspect.signature(loss_class).parameters.values())[len(arguments) :]
+        known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
+        received = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise ValueError(f"{loss_class.__name__} has the options {', '.join(known)}. Received: {received}.") from error
 
 
 def _count_wrong(found: Detections, truth: Detections) -> int:
