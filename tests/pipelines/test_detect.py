@@ -132,3 +132,5 @@ def test_what_cannot_be_done_is_said(detect, yolo_run, smoke_run, tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             detect.main(detect.Config(**settings))
+    with pytest.raises(NotADirectoryError, match=r"Received: the file .*0\.png"):
+        detect.main(detect.Config(files=files, run=yolo_run, save=files[0]))
