@@ -11,14 +11,13 @@ import numpy as np
 from kerascnn.losses.terms import DetectorTerms
 from kerascnn.metrics.average_precision import LossTerm
 from kerascnn.metrics.detection import DEFAULT_SCORE_THRESHOLD, best_score_threshold, summarise_detections
-from kerascnn.metrics.matching import MISSING, match_objects
+from kerascnn.metrics.matching import MISSING, PADDING, match_objects
 from kerascnn.ops import exact_pairwise_iou
 from kerascnn.results import Detections
 from kerascnn.tasks.detector_outputs import detector_differences
 from kerascnn.tasks.task import Task, check_names
 
-SAME_BOX = 0.5
-PADDING = -1
+AGREEMENT_IOU = 0.5  # from which on two models found the same object
 
 
 @dataclass(frozen=True)
@@ -167,8 +166,8 @@ def _count_wrong(found: Detections, truth: Detections) -> int:
 
 
 def _is_matched(found: Detections, others: Detections) -> np.ndarray:
-    """Tell which boxes have one of the same class among others that they overlap."""
+    """Tell which boxes have one of the same class among others, with an IoU of 0.5."""
     if not len(found) or not len(others):
         return np.zeros(len(found), bool)
     same = found.class_ids[:, np.newaxis] == others.class_ids
-    return (same & (exact_pairwise_iou(found.boxes, others.boxes) >= SAME_BOX)).any(axis=1)
+    return (same & (exact_pairwise_iou(found.boxes, others.boxes) >= AGREEMENT_IOU)).any(axis=1)
