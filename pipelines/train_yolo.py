@@ -82,8 +82,7 @@ class Config(TransferConfig):
 def main(config: Config) -> int:
     """Train. Returns the exit status: 1 if an exported file missed its budget."""
     config = _smoke(config) if config.smoke else config
-    check_options(config.architecture, config.options, yolo)
-    build_loss(YoloLoss, **config.all_loss_options)  # options that it does not have are refused before data are read
+    _check(config)
     return train(
         config,
         lambda source: _make_task(config, source),
@@ -93,6 +92,15 @@ def main(config: Config) -> int:
         mixing=_mixing(config),
         image_sizes=[(side, side) for side in config.train_sizes],
     )
+
+
+def _check(config: Config) -> None:
+    """Refuse options that network or loss do not have, before data are read."""
+    check_options(config.architecture, config.options, yolo)
+    settings = [f"--{name}" for name in ("weights", "strides", "offsets") if name in config.options]
+    if settings:
+        raise ValueError(f"Give {' and '.join(settings)} by itself, not in --options.")
+    build_loss(YoloLoss, **config.all_loss_options)
 
 
 def _mixing(config: Config) -> list[Mosaic]:

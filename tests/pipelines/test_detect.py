@@ -44,6 +44,8 @@ def test_options_of_head_body_and_loss_are_checked_before_data_are_read(monkeypa
     for settings in ({"options": {"alfa": 0.5}}, {"loss_options": {"smoothing": 0.1}}):
         with pytest.raises(ValueError, match=r"has the options .*Received: .*(alfa|smoothing)"):
             script.main(script.Config(**settings))
+    with pytest.raises(ValueError, match=r"Give --strides by itself, not in --options"):
+        script.main(script.Config(options={"strides": 8}))
 
 
 def test_the_run_folder_is_complete_and_its_card_is_true(yolo_run):

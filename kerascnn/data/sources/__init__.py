@@ -83,11 +83,12 @@ def _open(spec: str, seed: int, annotation: str | None) -> Source:
     if embedded == "faces" and not Path(spec).is_dir():
         _check_annotation(spec, annotation, "landmarks")
         return faces_source(config or "full")
+    if kind in ("fashion_mnist", "idx") and rest:
+        _check_annotation(spec, annotation, "label")
+        return idx(rest, FASHION_MNIST_CLASSES if kind == "fashion_mnist" else None, seed=seed)
+    if annotation in ("boxes", "landmarks") and not Path(spec).is_dir():
+        raise FileNotFoundError(f"There is no folder {spec}; {HOLDERS[annotation]}.")
     _check_annotation(spec, annotation, "label")
-    if kind == "fashion_mnist" and rest:
-        return idx(rest, FASHION_MNIST_CLASSES, seed=seed)
-    if kind == "idx" and rest:
-        return idx(rest, seed=seed)
     return folder(spec, seed=seed)
 
 
