@@ -58,7 +58,10 @@ def detect_in_files(paths: Sequence[Path], detect: Detect, save: Path | None = N
 
     Raises:
         ValueError: if none can.
+        NotADirectoryError: if `save` is a file.
     """
+    if save is not None and save.exists() and not save.is_dir():
+        raise NotADirectoryError(f"What was found is saved to a folder. Received: the file {save}.")
     files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
     found, left_out = _look_at_pictures([file for file in files if not is_video(file)], detect, save)
     for file in filter(is_video, files):

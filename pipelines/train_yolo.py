@@ -16,11 +16,13 @@ from console import run_script
 from fine_tuning import TransferConfig
 from training import Option, make_small, train
 
-from kerascnn.architectures import check_options, stride_layers
+from kerascnn.architectures import check_options, stride_layers, yolo
 from kerascnn.data import Source, mosaic, object_sizes
 from kerascnn.data.augment import Mosaic
+from kerascnn.losses import YoloLoss
 from kerascnn.ops import find_anchors
 from kerascnn.tasks import YoloTask, detection
+from kerascnn.tasks.detection import build_loss
 
 logger = logging.getLogger(__name__)
 
@@ -71,11 +73,16 @@ class Config(TransferConfig):
     batch_norm: Literal["frozen", "trained"] = "trained"
     """Whether batch normalisations keep the statistics of the pre-training or learn new ones."""
 
+    @property
+    def all_loss_options(self) -> dict[str, Option]:
+        """What the loss is given: what has a setting of its own, and the further options."""
+        return {"assignment": self.assignment, "box_form": self.box_form} | self.loss_options
+
 
 def main(config: Config) -> int:
     """Train. Returns the exit status: 1 if an exported file missed its budget."""
     config = _smoke(config) if config.smoke else config
-    check_options(config.architecture, config.options)
+    _check(config)
     return train(
         config,
         lambda source: _make_task(config, source),
@@ -85,6 +92,15 @@ def main(config: Config) -> int:
         mixing=_mixing(config),
         image_sizes=[(side, side) for side in config.train_sizes],
     )
+
+
+def _check(config: Config) -> None:
+    """Refuse options that network or loss do not have, before data are read."""
+    check_options(config.architecture, config.options, yolo)
+    settings = [f"--{name}" for name in ("weights", "strides", "offsets") if name in config.options]
+    if settings:
+        raise ValueError(f"Give {' and '.join(settings)} by itself, not in --options.")
+    build_loss(YoloLoss, **config.all_loss_options)
 
 
 def _mixing(config: Config) -> list[Mosaic]:
@@ -107,7 +123,7 @@ def _make_task(config: Config, source: Source) -> YoloTask:
         weights=config.start,
         strides=config.strides,
         offsets=config.offsets,
-        loss_options={"assignment": config.assignment, "box_form": config.box_form} | config.loss_options,
+        loss_options=config.all_loss_options,
         **config.options,
     )
     last_stride = int(stride_layers(task.model)[-1].removeprefix("stride"))
@@ -118,7 +134,8 @@ def _make_task(config: Config, source: Source) -> YoloTask:
 
 def _smoke(config: Config) -> Config:
     small = {"weights": "none", "image_size": (96, 96), "head_epochs": 1, "fine_tune_epochs": 1}
-    small |= {"strides": (16, 32), "options": {"alpha": 0.35} | config.options}
+    thin = {"alpha": 0.35} if config.architecture == Config.architecture else {}  # other networks have no alpha
+    small |= {"strides": (16, 32), "options": thin | config.options}
     return make_small(config, SMOKE_RUN.name, **small)
 
 

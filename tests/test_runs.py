@@ -174,6 +174,12 @@ def test_a_run_without_a_detector_has_no_pictures_of_its_own(written):
         open_pictures(read_card(written[0]))
 
 
+def test_a_card_that_lacks_what_it_needs_is_refused(tmp_path):
+    (tmp_path / "card.json").write_text('{"task": "yolo", "classes": ["a"]}')
+    with pytest.raises(ValueError, match=r"lacks architecture, stages, best_epoch, interrupted: it is not"):
+        open_run(tmp_path)
+
+
 def test_a_card_of_version_1_is_read(written, tmp_path):
     shutil.copytree(written[0], tmp_path / "old")
     card = read_card(tmp_path / "old")

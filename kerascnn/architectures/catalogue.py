@@ -53,15 +53,22 @@ def scratch_options(name: str) -> dict[str, Any]:
     return dict(SCRATCH_OPTIONS.get(name, {}))
 
 
-def check_options(name: str, options: Iterable[str]) -> None:
+def check_options(name: str, options: Iterable[str], head: Callable[..., keras.Model] | None = None) -> None:
     """Refuse an architecture that is not known, or names of options that its builder does not have.
+
+    Args:
+        name: of the architecture.
+        options: their names.
+        head: a builder that stands on that architecture, such as `yolo`, and has options of its own too.
 
     Raises:
         ValueError: with the known ones.
     """
     if name not in CLASSIFIERS:
         raise ValueError(f"architecture must be one of {', '.join(CLASSIFIERS)}. Received: architecture={name!r}.")
-    known = list(inspect.signature(CLASSIFIERS[name]).parameters)[2:]
+    builders = [CLASSIFIERS[name]] if head is None else [CLASSIFIERS[name], head]
+    parameters = [each for builder in builders for each in inspect.signature(builder).parameters.values()]
+    known = list(dict.fromkeys(each.name for each in parameters if each.kind is each.KEYWORD_ONLY))
     unknown = [option for option in options if option not in known]
     if unknown:
         raise ValueError(f"{name} has the options {', '.join(known)}. Received: {', '.join(unknown)}.")

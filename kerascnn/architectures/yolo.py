@@ -14,6 +14,7 @@ import keras
 from keras import layers, ops
 
 from kerascnn.architectures.catalogue import build
+from kerascnn.architectures.darknet import NEGATIVE_SLOPE
 from kerascnn.architectures.strides import check_maps, stride_layers
 from kerascnn.layers import AnchorGrid
 
@@ -21,7 +22,6 @@ Tensor = keras.KerasTensor
 
 PASSTHROUGH_FILTERS = 64  # of YOLOv2, before the finer map is folded into the coarser one
 OBJECT_SHARE = 0.01  # what an untrained network says of every prediction, so that the many empty ones do not drown it
-SLOPE = 0.1  # of the leaky rectifiers, as in Darknet
 MOMENTUM = 0.97  # of the new batch normalisations: their statistics start from nothing, and an epoch may be a few steps
 SOME_SIZE = (64, 64)  # of a body that is copied for any size: a multiple of every stride, and not too small for any
 
@@ -166,4 +166,4 @@ def _normalized_convolution(x: Tensor, filters: int, kernel_size: int, name: str
 
 
 def _activation(x: Tensor, name: str) -> Tensor:
-    return layers.LeakyReLU(SLOPE, name=name)(x)
+    return layers.LeakyReLU(NEGATIVE_SLOPE, name=name)(x)

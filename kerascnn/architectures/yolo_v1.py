@@ -71,4 +71,6 @@ def yolo_v1(
         x = layers.Dropout(dropout, name="hidden_dropout")(x)
     depth = 5 * boxes + num_classes
     x = layers.Dense(grid * grid * depth, kernel_initializer=SMALL, name="cells")(x)
-    return keras.Model(body.input, layers.Reshape((grid, grid, depth), name="answer")(x), name=architecture)
+    # In half precision, the area of a box in pixels would be infinite.
+    answer = layers.Reshape((grid, grid, depth), dtype="float32", name="answer")(x)
+    return keras.Model(body.input, answer, name=architecture)

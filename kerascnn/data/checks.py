@@ -119,10 +119,16 @@ def _read(path: Path) -> bytes:
     try:
         # A pipe or a device would block for ever, so only regular files are opened.
         if not path.is_file():
-            raise UnusableError("a link to nothing" if path.is_symlink() else "not a regular file")
+            raise UnusableError(_why_no_file(path))
         return path.read_bytes()
     except OSError as error:
         raise UnusableError(f"cannot be read: {error.strerror}") from error
+
+
+def _why_no_file(path: Path) -> str:
+    if path.exists():
+        return "not a regular file"
+    return "a link to nothing" if path.is_symlink() else "not there"
 
 
 def _decodes_with_tensorflow(data: bytes) -> bool:

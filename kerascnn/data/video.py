@@ -17,6 +17,7 @@ from kerascnn.data.cache import settle
 SUFFIXES = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 CODEC = "mp4v"  # MPEG-4, which every build of OpenCV can write
 USUAL_RATE = 25.0  # frames per second, for a file that does not say
+LARGEST_RATE = 1000.0  # what is not below is the file's unit of time: browsers record without a rate
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Video:
 
     Attributes:
         path: the file.
-        frames_per_second: on average.
+        frames_per_second: on average; 25 if the file does not say.
         num_frames: how many there are, as far as the file says; 0 if it does not.
     """
 
@@ -72,7 +73,7 @@ def open_video(path: str | Path) -> Video:
         rate, count = capture.get(cv2.CAP_PROP_FPS), capture.get(cv2.CAP_PROP_FRAME_COUNT)
     finally:
         capture.release()
-    return Video(path, rate if math.isfinite(rate) and rate > 0 else USUAL_RATE, max(0, int(count)))
+    return Video(path, rate if 0 < rate < LARGEST_RATE else USUAL_RATE, max(0, int(count)))
 
 
 def write_video(path: str | Path, frames: Iterable[np.ndarray], frames_per_second: float) -> Path:
@@ -122,7 +123,10 @@ def _write(path: Path, frames: Iterable[np.ndarray], frames_per_second: float) -
                 code = cv2.VideoWriter.fourcc(*CODEC)
                 size = [side + side % 2 for side in shape[1::-1]]  # width, height
                 if not writer.open(str(path), cv2.CAP_FFMPEG, code, frames_per_second, size):
-                    raise OSError(f"OpenCV cannot write videos to {path.parent}.")
+                    raise OSError(
+                        f"OpenCV cannot write a video of {size[0]} x {size[1]} pixels and {frames_per_second} frames a "
+                        f"second to {path.parent}."
+                    )
             if frame.shape != shape:
                 raise ValueError(f"All frames must have the shape {shape}. Received: {frame.shape}.")
             even = np.pad(frame, [(0, shape[0] % 2), (0, shape[1] % 2), (0, 0)], mode="edge")

@@ -51,9 +51,11 @@ def convert(
         The bytes of the files by precision.
 
     Raises:
-        ValueError: if an operator of the model is not a builtin one of TFLite; its Keras layer is named. Or if there
-            is no picture to calibrate with.
+        ValueError: for an unknown precision; if an operator of the model is not a builtin one of TFLite, whose Keras
+            layer is named; or if there is no picture to calibrate with.
     """
+    if not set(precisions) <= set(PRECISIONS):
+        raise ValueError(f"precisions must be some of {', '.join(PRECISIONS)}. Received: {precisions!r}.")
     pictures = _calibration_pictures(calibration)
     task = dataclasses.replace(task, model=fold_scale(task.model))
     files = {}

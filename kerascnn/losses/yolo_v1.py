@@ -67,13 +67,14 @@ class YoloV1Loss(keras.losses.Loss):
 
     def terms(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> DetectorTerms:
         """Compute the terms whose sum is the loss."""
+        y_pred = ops.cast(y_pred, "float32")
         cells, confidences, classes = split_yolo_v1(y_pred, self.boxes)
         if classes.shape[-1] != self.num_classes:
             raise ValueError(
                 f"The outputs must be (B, S, S, {5 * self.boxes + self.num_classes}), for {self.boxes} boxes and "
                 f"{self.num_classes} classes. Received: the shape {tuple(y_pred.shape)}."
             )
-        rows = ops.cast(y_true, y_pred.dtype)
+        rows = ops.cast(y_true, "float32")
         encoded = encode_yolo_v1(rows, cells.shape[1], self.image_size, self.num_classes)
         target, there, labels = split_yolo_v1(encoded, 1)
         box_errors = _squared_error(target, cells)  # (B, S, S, boxes)
@@ -81,7 +82,7 @@ class YoloV1Loss(keras.losses.Loss):
         overlaps = ops.stop_gradient(
             iou(corners_from_cells(cells, self.image_size), corners_from_cells(target, self.image_size))
         )
-        responsible = there * ops.one_hot(_find_best(overlaps, box_errors), self.boxes, dtype=y_pred.dtype)
+        responsible = there * ops.one_hot(_find_best(overlaps, box_errors), self.boxes, dtype="float32")
         return DetectorTerms(
             self.coordinate_weight * ops.sum(responsible * box_errors, axis=(1, 2, 3)),
             ops.sum(responsible * ops.square(overlaps - confidences), axis=(1, 2, 3)),

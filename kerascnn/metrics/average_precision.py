@@ -33,7 +33,8 @@ class AveragePrecision(keras.metrics.Metric):
     `kerascnn.ops.grids`. The result is in 0..1, and 0 without objects.
 
     Raises:
-        ValueError: for fewer than one class, or thresholds that are none or not in (0, 1].
+        ValueError: for fewer than one class, thresholds that are none or not in (0, 1], or predictions of another
+            number of classes.
     """
 
     def __init__(
@@ -61,6 +62,11 @@ class AveragePrecision(keras.metrics.Metric):
         """Count what is found in a batch; weights of pictures are not used."""
         rows = object_rows(y_true)
         boxes, scores, class_ids = self.decode(ops.cast(y_pred, "float32"))
+        if class_ids is None and scores.shape[-1] != self.num_classes:
+            raise ValueError(
+                f"The predictions must be of {self.num_classes} classes. Received: {scores.shape[-1]}, from outputs of "
+                f"the shape {tuple(y_pred.shape)}."
+            )
         kept = non_max_suppression(
             boxes,
             scores,

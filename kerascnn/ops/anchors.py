@@ -6,6 +6,7 @@ import numpy as np
 
 RESTARTS = 5  # k-means ends in the nearest hollow; the best of a few is kept
 TURNS = 300
+DECIMALS = 1  # of a side in pixels
 
 RATIOS = (0.5, 1.0, 2.0)  # of heights to widths, those of Faster R-CNN
 
@@ -76,13 +77,24 @@ def find_anchors(
         IoU of the boxes with the nearest anchor.
 
     Raises:
-        ValueError: see `cluster_sizes`.
+        ValueError: for no strides or no anchors of a cell, fewer different sizes than anchors, or ones that are not
+            positive.
 
     Reference:
         Redmon and Farhadi 2018, "YOLOv3: An Incremental Improvement", arXiv:1804.02767, section 2.3.
     """
-    anchors, mean_iou = cluster_sizes(sizes, per_cell * len(strides), seed=seed)
-    grids = np.round(anchors, 1).reshape(len(strides), per_cell, 2).tolist()
+    if per_cell < 1 or not strides:
+        raise ValueError(
+            f"per_cell must be at least 1, and strides at least one. Received: per_cell={per_cell}, strides={strides}."
+        )
+    number, different = per_cell * len(strides), len(np.unique(np.reshape(sizes, (-1, 2)), axis=0))
+    if different < number:
+        raise ValueError(
+            f"{number} anchors, {per_cell} for the cells of each of the strides {', '.join(map(str, strides))}, need "
+            f"boxes of at least as many different sizes. Received: {different}."
+        )
+    anchors, mean_iou = cluster_sizes(sizes, number, seed=seed)
+    grids = np.maximum(np.round(anchors, DECIMALS), 10.0**-DECIMALS).reshape(len(strides), per_cell, 2).tolist()
     return tuple(tuple((width, height) for width, height in grid) for grid in grids), mean_iou
 
 

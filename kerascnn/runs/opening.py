@@ -20,6 +20,8 @@ from kerascnn.training import History
 
 logger = logging.getLogger(__name__)
 
+NEEDED = ("task", "classes", "architecture", "stages", "best_epoch", "interrupted")  # keys of a card
+
 Batches = Iterable[tuple[np.ndarray, np.ndarray]]
 
 
@@ -95,6 +97,9 @@ def open_run(path: str | Path) -> tuple[Task, dict[str, Any], History]:
     """
     folder = Path(path)
     card = read_card(folder)
+    missing = [key for key in NEEDED if key not in card]
+    if missing:
+        raise ValueError(f"The card.json of {folder} lacks {', '.join(missing)}: it is not that of a finished run.")
     task = load_task(folder / MODEL_FILE, card["task"], card["classes"], loss_options=card.get("loss_options"))
     task = replace(task, architecture=card["architecture"], options=card.get("options", {}), **card.get("chosen", {}))
     card = {"score_name": task.score_name, "monitor": task.monitor} | card  # cards of version 1 lack them

@@ -1,5 +1,6 @@
 """Detection: which objects are in the picture, and where? What all detectors have in common."""
 
+import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -10,14 +11,13 @@ import numpy as np
 from kerascnn.losses.terms import DetectorTerms
 from kerascnn.metrics.average_precision import LossTerm
 from kerascnn.metrics.detection import DEFAULT_SCORE_THRESHOLD, best_score_threshold, summarise_detections
-from kerascnn.metrics.matching import MISSING, match_objects
+from kerascnn.metrics.matching import MISSING, PADDING, match_objects
 from kerascnn.ops import exact_pairwise_iou
 from kerascnn.results import Detections
 from kerascnn.tasks.detector_outputs import detector_differences
 from kerascnn.tasks.task import Task, check_names
 
-SAME_BOX = 0.5
-PADDING = -1
+AGREEMENT_IOU = 0.5  # from which on two models found the same object
 
 
 @dataclass(frozen=True)
@@ -139,6 +139,26 @@ class DetectionTask(Task):
         return 1 - unmatched / total if total else 1.0
 
 
+def build_loss(loss_class: type[keras.losses.Loss], *arguments: Any, **options: Any) -> keras.losses.Loss:
+    """Make the loss of a task.
+
+    Args:
+        loss_class: its class.
+        *arguments: what follows from the network.
+        **options: what users chose, the task's `loss_options`.
+
+    Raises:
+        ValueError: for options that it does not have, also where they are of a type that makes a TypeError.
+    """
+    try:
+        return loss_class(*arguments, **options)
+    except TypeError as error:
+        parameters = list(inspect.signature(loss_class).parameters.values())[len(arguments) :]
+        known = [each.name for each in parameters if each.kind is not each.VAR_KEYWORD]
+        received = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        raise ValueError(f"{loss_class.__name__} has the options {', '.join(known)}. Received: {received}.") from error
+
+
 def _count_wrong(found: Detections, truth: Detections) -> int:
     """Count the detections that found no object, and the objects that were not found."""
     right = int((match_objects(found.rows, truth.targets) != MISSING).sum())
@@ -146,8 +166,8 @@ def _count_wrong(found: Detections, truth: Detections) -> int:
 
 
 def _is_matched(found: Detections, others: Detections) -> np.ndarray:
-    """Tell which boxes have one of the same class among others that they overlap."""
+    """Tell which boxes have one of the same class among others, with an IoU of 0.5."""
     if not len(found) or not len(others):
         return np.zeros(len(found), bool)
     same = found.class_ids[:, np.newaxis] == others.class_ids
-    return (same & (exact_pairwise_iou(found.boxes, others.boxes) >= SAME_BOX)).any(axis=1)
+    return (same & (exact_pairwise_iou(found.boxes, others.boxes) >= AGREEMENT_IOU)).any(axis=1)

@@ -11,7 +11,7 @@ from kerascnn.ops import exact_pairwise_iou, to_relative
 
 Tensor = keras.KerasTensor
 
-SAME_BOX = 0.9  # the IoU from which on two boxes are two models' answers to the same object
+PAIR_IOU = 0.9  # from which on two models' boxes are compared: a difference of theirs is one of rounding
 
 
 def detector_outputs(
@@ -85,6 +85,6 @@ def _pair(ours: Mapping[str, np.ndarray], theirs: Mapping[str, np.ndarray]) -> n
     overlaps = exact_pairwise_iou(ours["location"], theirs["location"])
     overlaps = np.where(np.round(ours["category"])[:, np.newaxis] == np.round(theirs["category"]), overlaps, 0)
     best = overlaps.argmax(axis=1)
-    same = overlaps.max(axis=1) >= SAME_BOX
+    same = overlaps.max(axis=1) >= PAIR_IOU
     rows = [np.column_stack([each["location"], each["score"]]) for each in (ours, theirs)]
     return rows[0][same] - rows[1][best[same]]

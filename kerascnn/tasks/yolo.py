@@ -12,7 +12,7 @@ from kerascnn.architectures import load_weights, yolo
 from kerascnn.losses import YoloLoss
 from kerascnn.metrics.average_precision import AveragePrecision
 from kerascnn.ops.grids import PLACE, boxes_and_scores
-from kerascnn.tasks.detection import DetectionTask
+from kerascnn.tasks.detection import DetectionTask, build_loss
 from kerascnn.tasks.detector_outputs import detector_outputs
 from kerascnn.tasks.task import check_names, is_of_other_classes
 
@@ -49,7 +49,7 @@ class YoloTask(DetectionTask):
     @property
     def loss(self) -> keras.losses.Loss:
         """See `YoloLoss`."""
-        return YoloLoss(**self.loss_options)
+        return build_loss(YoloLoss, **self.loss_options)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Make the average precision, and the terms of the loss."""
@@ -94,7 +94,8 @@ def detection(
         **options: what `kerascnn.architectures.yolo` takes, such as `strides` or `alpha`.
 
     Raises:
-        ValueError: for classes that are none, not different, empty or of several lines, or what the builder refuses.
+        ValueError: for classes that are none, not different, empty or of several lines, or what the builder or the loss
+            refuses.
 
     Example:
         >>> anchors, mean_iou = find_anchors(object_sizes(data.train, (320, 320)), (8, 16, 32))
@@ -105,9 +106,7 @@ def detection(
     check_names("classes", classes, at_least=1)
     flexible = None
     if any_size:
-        yolo(
-            architecture, (*image_size, 3), len(classes), anchors, **options | {"weights": None}
-        )  # may refuse the size
+        yolo(architecture, (*image_size, 3), len(classes), anchors, **options)  # it may refuse the size
         flexible = yolo(architecture, (None, None, 3), len(classes), anchors, **options)
         picture = keras.layers.Input((*image_size, 3), dtype=flexible.input.dtype, name=flexible.input.name)
         model = keras.models.clone_model(flexible, input_tensors=picture, clone_function=lambda layer: layer)

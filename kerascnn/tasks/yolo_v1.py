@@ -11,7 +11,7 @@ from kerascnn.architectures import load_weights, yolo_v1
 from kerascnn.losses import YoloV1Loss
 from kerascnn.metrics.average_precision import YoloV1AveragePrecision
 from kerascnn.ops import decode_yolo_v1
-from kerascnn.tasks.detection import DetectionTask
+from kerascnn.tasks.detection import DetectionTask, build_loss
 from kerascnn.tasks.detector_outputs import detector_outputs
 from kerascnn.tasks.task import check_names, is_of_other_classes
 
@@ -41,7 +41,7 @@ class YoloV1Task(DetectionTask):
     @property
     def loss(self) -> keras.losses.Loss:
         """See `YoloV1Loss`."""
-        return YoloV1Loss(self.image_size, len(self.classes), self.boxes, **self.loss_options)
+        return build_loss(YoloV1Loss, self.image_size, len(self.classes), self.boxes, **self.loss_options)
 
     @property
     def float_after(self) -> Sequence[str]:
@@ -79,7 +79,8 @@ def detection_v1(
         **options: what `kerascnn.architectures.yolo_v1` takes, such as `grid` or `hidden_units`.
 
     Raises:
-        ValueError: for classes that are none, not different, empty or of several lines, or what the builder refuses.
+        ValueError: for classes that are none, not different, empty or of several lines, or what the builder or the loss
+            refuses.
     """
     check_names("classes", classes, at_least=1)
     model = yolo_v1(architecture, (*image_size, 3), len(classes), **options)

@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from kerascnn import architectures
-from kerascnn.architectures import CLASSIFIERS, backbone, build, scratch_options
+from kerascnn.architectures import CLASSIFIERS, backbone, build, check_options, scratch_options, yolo
 
 SHAPE = (32, 32, 3)
 
@@ -26,6 +26,13 @@ def test_options_reach_the_builder():
     assert build("mobilenet_v2", SHAPE, None, alpha=0.35).name == "mobilenet_v2_0.35"
     with pytest.raises(ValueError, match=r"has the options weights, alpha, dropout\. Received: alfa"):
         build("mobilenet_v2", SHAPE, None, alfa=0.35)
+
+
+def test_a_head_has_options_beside_those_of_its_body():
+    check_options("darknet19", ["passthrough", "dropout"], yolo)
+    for name, options, head in (("darknet19", ["passthrough"], None), ("darknet19", ["alpha"], yolo)):
+        with pytest.raises(ValueError, match=rf"darknet19 has the options weights, dropout.*Received: {options[0]}"):
+            check_options(name, options, head)
 
 
 @pytest.mark.parametrize("function", [build, backbone])

@@ -83,3 +83,12 @@ def test_without_dropout_there_is_no_such_layer():
 def test_arguments_out_of_range_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         yolo_v1("lenet5", **{"input_shape": (16, 16, 3), "num_classes": 2} | options)
+
+
+def test_in_half_precision_the_answer_is_in_single():
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = yolo_v1("resnet20", (32, 32, 3), 2, grid=2, filters=8, hidden_units=8)
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert (model.get_layer("cells").compute_dtype, model.output.dtype) == ("float16", "float32")

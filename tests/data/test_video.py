@@ -26,11 +26,20 @@ def test_what_was_written_is_read_again(tmp_path, count, size):
     read = np.stack(list(opened.frames()))
     even = [side + side % 2 for side in size]
     assert read.shape == (count, *even, 3)
-    assert (
-        np.abs(read[:, : size[0], : size[1]].astype(int) - frames).mean() < 8
-    )  # compressed, but the colours are where they were
+    # Compressed, but the colours are where they were.
+    assert np.abs(read[:, : size[0], : size[1]].astype(int) - frames).mean() < 8
     assert len(list(opened.frames())) == count  # each time from the start
     assert [each.name for each in path.parent.iterdir()] == ["a.mp4"]
+
+
+def test_a_unit_of_time_is_no_rate(tmp_path):
+    assert open_video(write_video(tmp_path / "browser.mp4", make_frames(2), 1000)).frames_per_second == 25
+    assert open_video(write_video(tmp_path / "fast.mp4", make_frames(2), 960)).frames_per_second == 960
+
+
+def test_a_rate_that_the_codec_does_not_have_is_refused(tmp_path):
+    with pytest.raises(OSError, match=r"a video of 64 x 48 pixels and 90000 frames a second"):
+        write_video(tmp_path / "a.mp4", make_frames(2), 90000)
 
 
 def test_what_fails_leaves_what_was_there(tmp_path):

@@ -49,6 +49,12 @@ def test_an_operator_that_is_not_builtin_is_named_with_its_layer():
         convert(task, [(np.zeros((1, 8, 8, 3), np.uint8), np.zeros(1))])
 
 
+@pytest.mark.parametrize("precisions", ["float32", ("float32", "fp16")])
+def test_unknown_precisions_are_refused(task, precisions):
+    with pytest.raises(ValueError, match=r"some of float32, float16, dynamic, int8\. Received: "):
+        convert(task, [make_pictures(1)], precisions)
+
+
 def test_no_picture_to_calibrate_with_is_refused(task):
     with pytest.raises(ValueError, match="calibrate"):
         convert(task, [])

@@ -191,3 +191,14 @@ def test_arguments_out_of_range_are_refused(options, message):
 def test_other_shapes_are_refused(rows, outputs, message):
     with pytest.raises(ValueError, match=message):
         losses(np.zeros(rows), np.zeros(outputs))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_terms_of_outputs_in_half_precision_are_finite(dtype):
+    rows = np.float32([[[0, 0, 448, 448, 1], [10, 10, 300, 400, 0]]])  # areas that float16 does not hold
+    outputs = keras.ops.cast(np.random.default_rng(0).uniform(0.2, 0.9, (1, GRID, GRID, 5 * BOXES + 2)), dtype)
+    loss = YoloV1Loss((448, 448), 2, BOXES)
+    for found, expected in zip(
+        loss.terms(rows, outputs), loss.terms(rows, keras.ops.cast(outputs, "float32")), strict=True
+    ):
+        assert float(found[0]) == float(expected[0]) > 0

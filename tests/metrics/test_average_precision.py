@@ -184,6 +184,11 @@ def test_what_cannot_be_measured_is_refused(num_classes, thresholds):
         AveragePrecision(num_classes, thresholds)
 
 
+def test_predictions_of_other_classes_are_refused():
+    with pytest.raises(ValueError, match=r"must be of 3 classes\. Received: 2, from outputs of the shape \(1, 1, 12\)"):
+        AveragePrecision(3).update_state(as_targets([[(*A, 0)]]), as_predictions([[(*A, 0.9, 0)]], num_classes=2))
+
+
 @pytest.mark.parametrize("term", DetectorTerms._fields)
 def test_a_term_is_shown_by_itself(term):
     loss = YoloLoss(box_weight=2.0)

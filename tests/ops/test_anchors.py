@@ -96,9 +96,23 @@ def test_more_anchors_than_different_sizes_and_none_are_refused(k):
         cluster_sizes(np.repeat(SHAPES, 5, axis=0), k)
 
 
-def test_no_sizes_are_refused():
-    with pytest.raises(ValueError, match=r"k must lie in 1..0"):
-        find_anchors(np.zeros((0, 2)), (8,))
+@pytest.mark.parametrize("count", [0, 5])
+def test_fewer_different_sizes_than_anchors_are_refused(count):
+    sizes = np.repeat(np.reshape(np.arange(1.0, 2 * count + 1), (count, 2)), 3, axis=0)
+    message = rf"6 anchors, 3 for the cells of each of the strides 8, 16, need .* Received: {count}\."
+    with pytest.raises(ValueError, match=message):
+        find_anchors(sizes, (8, 16))
+
+
+@pytest.mark.parametrize("arguments", [{"strides": (8,), "per_cell": 0}, {"strides": ()}])
+def test_no_anchors_are_refused(arguments):
+    with pytest.raises(ValueError, match=r"per_cell must be at least 1, and strides at least one\."):
+        find_anchors(SHAPES, **arguments)
+
+
+def test_an_anchor_has_an_area_however_small_the_boxes_are():
+    (grid,), _ = find_anchors(np.random.default_rng(0).uniform(1e-4, 1e-2, (20, 2)), (8,))
+    assert grid == ((0.1, 0.1),) * 3
 
 
 @pytest.mark.parametrize("side", [0.0, -3.0, np.nan, np.inf])

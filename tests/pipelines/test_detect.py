@@ -31,6 +31,23 @@ def detect(monkeypatch):
     return importlib.import_module("detect")
 
 
+def test_options_of_head_body_and_loss_are_checked_before_data_are_read(monkeypatch):
+    monkeypatch.syspath_prepend(PIPELINES)
+    script = importlib.import_module("train_yolo")
+    monkeypatch.setattr(script, "train", lambda *_, **__: 0)
+    for settings in (
+        {"architecture": "darknet19", "strides": (32,), "options": {"passthrough": True}},
+        {"architecture": "darknet19", "smoke": True},
+        {"loss_options": {"label_smoothing": 0.1}},
+    ):
+        assert script.main(script.Config(**settings)) == 0
+    for settings in ({"options": {"alfa": 0.5}}, {"loss_options": {"smoothing": 0.1}}):
+        with pytest.raises(ValueError, match=r"has the options .*Received: .*(alfa|smoothing)"):
+            script.main(script.Config(**settings))
+    with pytest.raises(ValueError, match=r"Give --strides by itself, not in --options"):
+        script.main(script.Config(options={"strides": 8}))
+
+
 def test_the_run_folder_is_complete_and_its_card_is_true(yolo_run):
     card = json.loads((yolo_run / "card.json").read_text(encoding="utf-8"))
     assert (card["task"], card["score_name"], card["monitor"]) == ("yolo", "AP50", "ap")
@@ -117,3 +134,5 @@ def test_what_cannot_be_done_is_said(detect, yolo_run, smoke_run, tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             detect.main(detect.Config(**settings))
+    with pytest.raises(NotADirectoryError, match=r"Received: the file .*0\.png"):
+        detect.main(detect.Config(files=files, run=yolo_run, save=files[0]))

@@ -122,6 +122,8 @@ def test_weights_of_a_classifier_are_those_of_the_body(task, tmp_path):
         ({"classes": ()}, "at least 1"),
         ({"classes": ("a", "a")}, "different"),
         ({"loss_options": {"assignment": "best"}}, "'best'"),
+        ({"loss_options": {"smoothing": 0.1}}, r"YoloLoss has the options assignment, .*Received: smoothing=0\.1"),
+        ({"loss_options": {"label_smoothing": "much"}}, "Received: label_smoothing='much'"),
         ({"architecture": "lenet6"}, "lenet6"),
         ({"image_size": (33, 64)}, "33 x 64"),
         ({"anchors": ANCHORS[:1]}, "one list for each of the strides"),

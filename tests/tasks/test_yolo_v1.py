@@ -63,3 +63,9 @@ def test_stored_task_answers_as_before(task, tmp_path):
 def test_a_network_of_other_classes_is_refused(task):
     with pytest.raises(ValueError, match="must give cells"):
         YoloV1Task(task.model, ("ants", "bees", "wasps"))
+
+
+def test_options_that_the_loss_does_not_have_are_refused(task):
+    known = r"has the options coordinate_weight, no_object_weight\. Received: box_weight=1"
+    with pytest.raises(ValueError, match=known):
+        YoloV1Task(task.model, CLASSES, loss_options={"box_weight": 1})

@@ -33,6 +33,11 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 BOXED = {"voc": voc, "coco": coco, "yolo": yolo, "csv": csv_boxes}
+HOLDERS = {
+    "boxes": "voc:FOLDER, coco:FOLDER, yolo:FOLDER, csv:FILE, scenes, or a tfds:NAME for detection have boxes",
+    "landmarks": "faces, or a tfds:NAME with landmarks have these",
+    "label": "a folder of class folders, tfds:NAME, fashion_mnist:FOLDER, idx:FOLDER, or scenes have labels",
+}
 
 
 def open_source(spec: str, *, seed: int = 0, annotation: str | None = "label") -> Source:
@@ -78,14 +83,18 @@ def _open(spec: str, seed: int, annotation: str | None) -> Source:
     if embedded == "faces" and not Path(spec).is_dir():
         _check_annotation(spec, annotation, "landmarks")
         return faces_source(config or "full")
+    if kind in ("fashion_mnist", "idx") and rest:
+        _check_annotation(spec, annotation, "label")
+        return idx(rest, FASHION_MNIST_CLASSES if kind == "fashion_mnist" else None, seed=seed)
+    if annotation in ("boxes", "landmarks") and not Path(spec).is_dir():
+        raise FileNotFoundError(f"There is no folder {spec}; {HOLDERS[annotation]}.")
     _check_annotation(spec, annotation, "label")
-    if kind == "fashion_mnist" and rest:
-        return idx(rest, FASHION_MNIST_CLASSES, seed=seed)
-    if kind == "idx" and rest:
-        return idx(rest, seed=seed)
     return folder(spec, seed=seed)
 
 
 def _check_annotation(spec: str, annotation: str | None, held: str) -> None:
     if annotation not in (None, held):
-        raise ValueError(f"{spec} has {'labels' if held == 'label' else held}. Received: annotation={annotation!r}.")
+        kind = "labels" if held == "label" else held
+        if annotation not in HOLDERS:
+            raise ValueError(f"annotation must be {', '.join(HOLDERS)} or None. Received: annotation={annotation!r}.")
+        raise ValueError(f"{spec} has {kind}; {HOLDERS[annotation]}. Received: annotation={annotation!r}.")

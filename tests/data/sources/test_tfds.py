@@ -298,13 +298,17 @@ def test_the_embedded_data_set_has_boxes_too(data_dir):
     assert found == expected
 
 
-def test_boxes_of_a_data_set_without_are_refused(toy):
+def test_boxes_of_a_data_set_without_are_refused(toy, tmp_path):
     with pytest.raises(ValueError, match=r"must have boxes\. It has image, label"):
         toy(ToyTrainOnly, annotation="boxes")
-    with pytest.raises(ValueError, match=r"photos has labels\. Received: annotation='boxes'"):
-        open_source("photos", annotation="boxes")
-    with pytest.raises(ValueError, match=r"faces/tiny has landmarks\. Received: annotation='label'"):
+    with pytest.raises(ValueError, match=r" has labels; voc:FOLDER, .* have boxes\. Received: annotation='boxes'"):
+        open_source(str(tmp_path), annotation="boxes")
+    with pytest.raises(FileNotFoundError, match=r"no folder vocs:photos; voc:FOLDER, .* have boxes"):
+        open_source("vocs:photos", annotation="boxes")
+    with pytest.raises(ValueError, match=r"faces/tiny has landmarks; .* have labels\. Received: annotation='label'"):
         open_source("faces/tiny")
+    with pytest.raises(ValueError, match=r"annotation must be boxes, landmarks, label or None\. Received"):
+        open_source("photos", annotation="box")
 
 
 class ToyLandmarks(Toy):
