@@ -16,7 +16,7 @@ from kerascnn.metrics.proposals import ProposalRecall
 from kerascnn.ops.regions import REGION
 from kerascnn.tasks.detection import DetectionTask
 from kerascnn.tasks.detector_outputs import detector_outputs
-from kerascnn.tasks.region_proposals import ONE_CLASS, RegionProposalTask
+from kerascnn.tasks.region_proposals import ONE_CLASS, RegionProposalTask, kept_proposals
 from kerascnn.tasks.task import check_names, is_of_other_classes
 
 STAGES = ("rpn", "roi")
@@ -75,7 +75,7 @@ class FasterRCNNTask(DetectionTask):
 
     def first_stage(self) -> RegionProposalTask:
         """Give the region proposal network alone, which shares the weights."""
-        outputs = {"rpn": self.model.output["rpn"], "proposals": self.model.get_layer("proposals").output["boxes"]}
+        outputs = {"rpn": self.model.output["rpn"], "proposals": kept_proposals(self.model)["boxes"]}
         model = keras.Model(self.model.input, outputs, name=self.model.name)
         options = self.loss_options.get("rpn", {})
         return RegionProposalTask(model, ONE_CLASS, None, self.architecture, self.options, options)

@@ -11,7 +11,7 @@ import numpy as np
 from kerascnn.architectures import load_weights, region_proposal_network
 from kerascnn.losses import RegionProposalLoss
 from kerascnn.metrics.proposals import ProposalRecall, proposal_recall
-from kerascnn.ops import resize, to_relative
+from kerascnn.ops import KeptBoxes, resize, to_relative
 from kerascnn.results import Detections
 from kerascnn.tasks.detection import PADDING, DetectionTask
 
@@ -46,7 +46,7 @@ class RegionProposalTask(DetectionTask):
 
     def serving_model(self) -> keras.Model:
         """Give the model that answers with proposals as `detector_outputs` does with detections."""
-        kept = self.model.get_layer("proposals").output
+        kept = kept_proposals(self.model)
         is_kept = keras.ops.cast(kept["class_ids"] >= 0, "float32")
         corners = keras.ops.clip(to_relative(kept["boxes"], self.image_size), 0, 1)
         outputs = {
@@ -87,7 +87,7 @@ class RegionProposalTask(DetectionTask):
             A function of a picture (H, W, 3) uint8, RGB, of any size, to boxes (n, 4) float32, x1, y1, x2, y2 in its
             pixels, the surest first.
         """
-        network = keras.Model(self.model.input, self.model.get_layer("proposals").output)
+        network = keras.Model(self.model.input, kept_proposals(self.model))
 
         def propose(image: np.ndarray) -> np.ndarray:
             found = network.predict_on_batch(resize(image, self.image_size)[np.newaxis])
@@ -132,6 +132,12 @@ def region_proposals(
     model = region_proposal_network(architecture, (*image_size, 3), **options)
     report = None if weights is None else load_weights(model, weights)
     return RegionProposalTask(model, ONE_CLASS, report, architecture, options, loss_options or {})
+
+
+def kept_proposals(model: keras.Model) -> dict[str, keras.KerasTensor]:
+    """Give what the layer `proposals` of a model gives, by the names of `KeptBoxes`."""
+    # Keras gives the output of a layer, even if it is a dict, as a list: in the order of the sorted names.
+    return dict(zip(sorted(KeptBoxes._fields), model.get_layer("proposals").output, strict=True))
 
 
 def _of_one_class(targets: np.ndarray) -> np.ndarray:
