@@ -1,0 +1,162 @@
+"""Detectors of two stages as tasks: what they are made of, stored as, answer and refuse."""
+
+import keras
+import numpy as np
+import pytest
+
+from kerascnn.export import Reference
+from kerascnn.ops import encode_deltas
+from kerascnn.ops.regions import VARIANCES
+from kerascnn.tasks import load_task, region_detection, region_proposals, two_stage_detection
+
+CLASSES = ("red", "blue")
+SIZE = (64, 96)
+SCALES = ((8.0,), (16.0,), (32.0,))
+FIRST = {"strides": (8, 16, 32), "filters": 8, "num_proposals": 6, "max_candidates": 40, "least_side": 4.0}
+SECOND = {"hidden_units": 12, "pool_size": 3}
+BODY = {"alpha": 0.35, "image_size": SIZE}
+ROWS = np.float32([[[5, 5, 25, 20, 1], [-1] * 5], [[30, 10, 80, 50, 0], [40, 30, 60, 60, 1]]])
+
+
+@pytest.fixture(scope="module")
+def both():
+    keras.utils.set_random_seed(0)
+    return two_stage_detection("mobilenet_v2", CLASSES, SCALES, **FIRST, **SECOND, **BODY)
+
+
+@pytest.fixture(scope="module")
+def second():
+    return region_detection("mobilenet_v2", CLASSES, strides=(8, 16), filters=8, **SECOND, **BODY)
+
+
+@pytest.fixture
+def pictures():
+    return np.random.default_rng(0).integers(0, 256, (2, *SIZE, 3)).astype(np.uint8)
+
+
+def test_one_array_of_rows_trains_both_stages(both, pictures):
+    fresh = two_stage_detection("mobilenet_v2", CLASSES, SCALES, **FIRST, **SECOND, **BODY)
+    fresh.compile(run_eagerly=True)  # tracing takes longer than one step
+    targets = fresh.targets({"objects": ROWS})
+    history = fresh.model.fit(pictures, targets, validation_data=(pictures, targets), verbose=0).history
+    names = {"loss", "rpn_loss", "roi_loss", "roi_ap", "roi_recall"}
+    assert set(history) == names | {f"val_{name}" for name in names}
+    assert history["loss"][0] == pytest.approx(history["rpn_loss"][0] + history["roi_loss"][0], rel=1e-4)
+    assert f"val_{fresh.monitor}" in history
+
+
+def test_the_first_stage_alone_proposes_what_the_second_looks_at(both, pictures):
+    first = both.first_stage()
+    outputs = both.model.predict(pictures, verbose=0)
+    found = first.serving_model().predict(pictures, verbose=0)
+    expected = outputs["roi"][..., -4:]
+    for picture in range(2):
+        count = int(found["number"][picture])
+        boxes = found["location"][picture][:, [1, 0, 3, 2]] * np.float32([96, 64, 96, 64])
+        np.testing.assert_allclose(boxes[:count], expected[picture, :count], atol=1e-3)
+        assert not found["score"][picture, count:].any() and (found["score"][picture, :count] > 0).all()
+        assert (np.diff(found["score"][picture, :count]) <= 0).all()
+
+
+def test_proposals_are_in_pixels_of_the_picture(both):
+    first, image = both.first_stage(), np.random.default_rng(1).integers(0, 256, (*SIZE, 3)).astype(np.uint8)
+    propose = first.proposer()
+    expected = first.model.predict(image[np.newaxis], verbose=0)["proposals"][0]
+    small = propose(image)
+    np.testing.assert_allclose(small, expected[: len(small)], atol=1e-3)
+    large = propose(image.repeat(2, axis=0).repeat(3, axis=1))  # every pixel is read again where it was
+    np.testing.assert_allclose(large, small * [3, 2, 3, 2], atol=1e-2)
+
+
+def test_recall_by_hand():
+    task = region_proposals("mobilenet_v2", SCALES, **FIRST, **BODY)
+    location = np.zeros((2, 3, 4), np.float32)
+    location[0, 1] = np.float32([5, 5, 20, 25]) / np.float32([64, 96, 64, 96])  # y1, x1, y2, x2
+    location[1, 0] = np.float32([10, 30, 50, 80]) / np.float32([64, 96, 64, 96])
+    outputs = {"location": location, "category": np.zeros((2, 3)), "score": np.full((2, 3), 0.5), "number": [3, 3]}
+    summary = task.evaluate({name: np.float32(values) for name, values in outputs.items()}, ROWS)
+    assert summary["proposal_recall"]["1"] == pytest.approx(1 / 3)
+    assert summary["proposal_recall"]["3"] == pytest.approx(2 / 3) == pytest.approx(task.score_of(summary))
+
+
+def test_without_an_object_recall_is_none_and_the_score_0():
+    task = region_proposals("mobilenet_v2", SCALES, **FIRST, **BODY)
+    nothing = {
+        name: np.zeros((1, 1, 4) if name == "location" else (1, 1)) for name in ("location", "category", "score")
+    }
+    summary = task.evaluate(nothing | {"number": np.zeros(1)}, np.full((1, 2, 5), -1, np.float32))
+    assert summary["proposal_recall"]["1"] is None and task.score_of(summary) == 0
+
+
+def test_the_first_stage_learns_from_objects_of_any_class(pictures):
+    task = region_proposals("mobilenet_v2", SCALES, **FIRST, **BODY)
+    task.compile(run_eagerly=True)
+    targets = task.targets({"objects": ROWS})
+    history = task.model.fit(pictures, targets, validation_data=(pictures, targets), verbose=0).history
+    assert f"val_{task.monitor}" in history
+
+
+def test_the_second_stage_takes_pictures_with_proposals(second, pictures):
+    proposals = np.float32([[[4, 6, 26, 22], [0, 0, 0, 0]], [[28, 8, 82, 52], [38, 32, 60, 58]]])
+    inputs = second.inputs({"image": pictures, "proposals": proposals, "label": 1})
+    second.compile(run_eagerly=True)
+    history = second.model.fit(inputs, ROWS, validation_data=(inputs, ROWS), verbose=0).history
+    assert f"val_{second.monitor}" in history
+    assert second.image_size == SIZE
+    reference = Reference.of(second, [(inputs, ROWS)])
+    np.testing.assert_array_equal(reference.images, pictures)
+    assert reference.outputs["location"].shape == (2, 100, 4)
+
+
+def test_samples_without_proposals_are_refused(second):
+    with pytest.raises(ValueError, match="with_proposals"):
+        second.inputs({"image": 0})
+
+
+def test_answers_of_a_second_stage_that_is_right(second):
+    """Logits and deltas are made by hand: the answers must be the objects."""
+    proposals = np.float32([[28, 8, 82, 52], [38, 32, 60, 58]])
+    deltas = keras.ops.convert_to_numpy(encode_deltas(ROWS[1, :, :4], proposals, variances=VARIANCES))
+    rows = np.zeros((1, 2, 15), np.float32)
+    for number, class_id in enumerate((0, 1)):
+        rows[0, number, class_id] = 20
+        rows[0, number, 3 + 4 * class_id : 7 + 4 * class_id] = deltas[number]
+        rows[0, number, -4:] = proposals[number]
+    whole = second.serving_model()
+    answers = keras.Model(second.model.output, whole.output)(rows)
+    outputs = {name: keras.ops.convert_to_numpy(values) for name, values in answers.items()}
+    (found,) = second.decode(outputs)
+    assert found.class_ids.tolist() == [0, 1]
+    np.testing.assert_allclose(found.boxes, ROWS[1, :, :4], atol=1e-3)
+    assert second.evaluate(outputs, ROWS[1:])["ap"] == pytest.approx(1)
+
+
+@pytest.mark.parametrize("kind", ["both", "second"])
+def test_a_stored_network_is_the_task_again(kind, request, tmp_path, pictures):
+    task = request.getfixturevalue(kind)
+    task.model.save(tmp_path / "model.keras")
+    again = load_task(tmp_path / "model.keras", task.name, CLASSES)
+    proposals = np.tile(np.float32([4, 6, 26, 22]), (2, 1, 1))
+    inputs = pictures if kind == "both" else {"image": pictures, "proposals": proposals}
+    found, expected = (each.serving_model().predict(inputs, verbose=0) for each in (again, task))
+    for name in expected:
+        np.testing.assert_allclose(found[name], expected[name], atol=1e-4)
+    if kind == "both":
+        assert again.first_stage().serving_model().output_shape is not None
+    with pytest.raises(ValueError, match="for 3 classes"):
+        load_task(tmp_path / "model.keras", task.name, ("a", "b", "c"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"loss_options": {"box": {}}}, "those of rpn and roi"),
+        ({"loss_options": {"roi": {"beta": 0}}}, "beta must be positive"),
+        ({"classes": ()}, "at least 1 different names"),
+        ({"scales": ((8.0,),)}, "one list for each of the strides"),
+    ],
+)
+def test_what_makes_no_task_is_refused(options, message):
+    settings = {"classes": CLASSES, "scales": SCALES} | FIRST | SECOND | BODY | options
+    with pytest.raises(ValueError, match=message):
+        two_stage_detection("mobilenet_v2", **settings)
