@@ -20,12 +20,13 @@ from rich.logging import RichHandler
 from rich.markup import escape
 from rich.table import Table
 
-from kerascnn.export import PRECISIONS, Reference
+from kerascnn.export import Reference
 from kerascnn.report import by_reason
 from kerascnn.tasks import Task
 from kerascnn.training import RunInterrupted
 
 Config = TypeVar("Config")
+SMALLEST_FIRST = ("int8", "dynamic", "float16", "float32")
 EXAMPLES = 5  # of everything that may be long
 
 
@@ -81,8 +82,7 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
     table = Table(title="Exported files", title_justify="left")
     for heading in ("file", "size", card["score_name"], "agreement", "difference", "latency", "check"):
         table.add_column(heading, justify="left" if heading in ("file", "check") else "right", no_wrap=True)
-    for precision in PRECISIONS:
-        row = card["export"][precision]
+    for precision, row in card["export"].items():
         table.add_row(
             precision,
             f"{row['bytes'] / 1e6:.2f} MB",
@@ -92,12 +92,13 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
             f"{row['latency_ms']:.2f} ms",
             "passed" if row["passed"] else "missed",
         )
-    console.print(table)
+    if card["export"]:  # Fast R-CNN has no files for phones
+        console.print(table)
     for split, metrics in card["metrics"].items():
         console.print(f"{split}: {card['score_name']} {metrics['score']:.1%} on {metrics['examples']} pictures")
     plain = {"soft_wrap": True, "highlight": False, "markup": False}
     console.print(f"report: {output / 'report.html'}", **plain)
-    files = [output / card["export"][precision]["file"] for precision in ("int8", "dynamic", "float16", "float32")]
+    files = [output / card["export"][precision]["file"] for precision in SMALLEST_FIRST if precision in card["export"]]
     smallest = next((file for file in files if file.exists()), None)  # none is there if all missed their budgets
     if smallest is not None:
         console.print(f"for the phone: {smallest}", **plain)
@@ -108,13 +109,13 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
     return 1 if missed and not keep_over_budget else 0
 
 
+DETECTORS = ("yolo", "yolo_v1", "region_proposals", "fast_rcnn", "faster_rcnn")
 # By the name of a task: the key of the rows in its evaluation, the column that names them, and what is shown of them.
 TABLES = {
     "classification": ("per_class", "class", ("precision", "recall", "f1")),
     "localization": ("per_class", "class", ("mean_iou", "box_accuracy", "class_accuracy")),
     "landmarks": ("per_landmark", "landmark", ("error",)),
-    "yolo": ("per_class", "class", ("ap50", "ap", "precision", "recall")),
-    "yolo_v1": ("per_class", "class", ("ap50", "ap", "precision", "recall")),
+    **dict.fromkeys(DETECTORS, ("per_class", "class", ("ap50", "ap", "precision", "recall"))),
 }
 
 

@@ -39,6 +39,9 @@ SECTIONS = {
     "localization": localization,
     "yolo": detection,
     "yolo_v1": detection,
+    "region_proposals": detection,
+    "fast_rcnn": detection,
+    "faster_rcnn": detection,
 }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kerascnn.ops import cluster_sizes, find_anchors, shape_iou
+from kerascnn.ops import cluster_sizes, find_anchors, find_scales, shape_iou
 
 SHAPES = np.array([(8.0, 12.0), (30.0, 20.0), (30.0, 90.0), (150.0, 100.0)])  # the smallest first
 
@@ -119,3 +119,12 @@ def test_an_anchor_has_an_area_however_small_the_boxes_are():
 def test_sizes_that_are_none_are_refused(side):
     with pytest.raises(ValueError, match="sizes must be positive widths and heights"):
         cluster_sizes([(3.0, 4.0), (5.0, side)], 1)
+
+
+def test_scales_of_squares_are_their_sides():
+    sizes = np.repeat([[10, 10], [20, 40], [100, 100]], 4, axis=0)
+    scales, mean_iou = find_scales(sizes, (8, 16, 32))
+    assert scales == ((10,), (28.3,), (100,))
+    assert mean_iou == pytest.approx(1, abs=2e-3)  # a box of 20 x 40 is the anchor of ratio 2
+    assert find_scales(sizes, (8, 16, 32), ratios=(1,))[1] == pytest.approx((1 + 0.547 + 1) / 3, abs=2e-3)
+    assert find_scales(sizes, (16,), per_place=3)[0] == ((10, 28.3, 100),)
