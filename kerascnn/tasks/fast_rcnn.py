@@ -12,7 +12,7 @@ from kerascnn.layers import DetectionCandidates
 from kerascnn.losses import RegionClassLoss
 from kerascnn.metrics.average_precision import RegionAveragePrecision
 from kerascnn.metrics.proposals import ProposalRecall
-from kerascnn.tasks.detection import DetectionTask
+from kerascnn.tasks.detection import DetectionTask, build_loss
 from kerascnn.tasks.detector_outputs import detector_outputs
 from kerascnn.tasks.task import check_names, is_of_other_classes
 
@@ -43,7 +43,7 @@ class FastRCNNTask(DetectionTask):
     @property
     def loss(self) -> keras.losses.Loss:
         """See `RegionClassLoss`."""
-        return RegionClassLoss(**self.loss_options)
+        return build_loss(RegionClassLoss, **self.loss_options)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """Make the average precision, and the recall of the first 100 proposals."""

@@ -14,7 +14,7 @@ from kerascnn.losses import RegionClassLoss, RegionProposalLoss
 from kerascnn.metrics.average_precision import RegionAveragePrecision
 from kerascnn.metrics.proposals import ProposalRecall
 from kerascnn.ops.regions import REGION
-from kerascnn.tasks.detection import DetectionTask
+from kerascnn.tasks.detection import DetectionTask, build_loss
 from kerascnn.tasks.detector_outputs import detector_outputs
 from kerascnn.tasks.region_proposals import ONE_CLASS, RegionProposalTask, kept_proposals
 from kerascnn.tasks.task import check_names, is_of_other_classes
@@ -50,8 +50,8 @@ class FasterRCNNTask(DetectionTask):
         if unknown:
             raise ValueError(f"loss_options must be those of {' and '.join(STAGES)}. Received: {', '.join(unknown)}.")
         return {
-            "rpn": RegionProposalLoss(**self.loss_options.get("rpn", {})),
-            "roi": RegionClassLoss(**self.loss_options.get("roi", {})),
+            "rpn": build_loss(RegionProposalLoss, **self.loss_options.get("rpn", {})),
+            "roi": build_loss(RegionClassLoss, **self.loss_options.get("roi", {})),
         }
 
     def metrics(self) -> dict[str, list[keras.metrics.Metric]]:

@@ -13,7 +13,7 @@ from kerascnn.losses import RegionProposalLoss
 from kerascnn.metrics.proposals import ProposalRecall, proposal_recall
 from kerascnn.ops import KeptBoxes, resize, to_relative
 from kerascnn.results import Detections
-from kerascnn.tasks.detection import PADDING, DetectionTask
+from kerascnn.tasks.detection import PADDING, DetectionTask, build_loss
 
 ONE_CLASS = ("object",)
 SCORED = 100  # so many proposals decide which epoch is the best
@@ -34,7 +34,7 @@ class RegionProposalTask(DetectionTask):
     @property
     def loss(self) -> dict[str, keras.losses.Loss]:
         """See `RegionProposalLoss`."""
-        return {"rpn": RegionProposalLoss(**self.loss_options)}
+        return {"rpn": build_loss(RegionProposalLoss, **self.loss_options)}
 
     def metrics(self) -> dict[str, list[keras.metrics.Metric]]:
         """Make the recall of the first proposals."""
