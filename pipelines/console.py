@@ -96,6 +96,8 @@ def print_exports(output: Path, card: Mapping[str, Any], keep_over_budget: bool)
         console.print(table)
     for split, metrics in card["metrics"].items():
         console.print(f"{split}: {card['score_name']} {metrics['score']:.1%} on {metrics['examples']} pictures")
+        for part in metrics.get("parts", {}).values():
+            console.print(f"{split}: {part['score_name']} {part['score']:.1%}")
     plain = {"soft_wrap": True, "highlight": False, "markup": False}
     console.print(f"report: {output / 'report.html'}", **plain)
     files = [output / card["export"][precision]["file"] for precision in SMALLEST_FIRST if precision in card["export"]]

@@ -77,6 +77,35 @@ def plot_precision_recall(
         return svg_text(figure)
 
 
+def plot_proposal_recall(recall: Mapping[str, float | None]) -> str:
+    """Plot the share of objects that are proposed against the number of proposals that are looked at.
+
+    Args:
+        recall: the share, 0..1, by the number of the first proposals of a picture; None, without objects, is a gap.
+
+    Returns:
+        An `<svg>` element.
+
+    Raises:
+        ValueError: there is no number.
+    """
+    if not recall:
+        raise ValueError("recall must hold at least one number of proposals. Received none.")
+    counts, shares = list(map(int, recall)), [float("nan") if share is None else share for share in recall.values()]
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 3.2), layout="constrained")
+        axes = figure.subplots()
+        axes.plot(counts, shares, "o-", color=ACCENT, linewidth=1.8, clip_on=False)
+        axes.set_xscale("log")
+        axes.set_xticks(counts, list(map(str, counts)), minor=False)
+        axes.minorticks_off()
+        axes.set_ylim(0, 1)
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        axes.set_xlabel("proposals of a picture")
+        axes.set_title("Recall of proposals")
+        return svg_text(figure)
+
+
 def plot_detection_errors(counts: Mapping[str, int]) -> str:
     """Plot how many detections were right, and what was wrong with the others, as bars.
 

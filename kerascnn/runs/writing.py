@@ -230,6 +230,8 @@ def _export(
     for name, answer in answers.items():
         summary = task.evaluate(answer.outputs, answer.targets)
         metrics[name] = {"score": task.score_of(summary)} | summary
+        if task.parts:
+            metrics[name]["parts"] = {part: _measure(own, source.splits[name]) for part, own in task.parts.items()}
     table = write_exports(
         task,
         folder,
@@ -241,6 +243,12 @@ def _export(
     )
     versions = {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
     return {"versions": versions, "chosen": task.chosen, "metrics": metrics, "export": table}
+
+
+def _measure(task: Task, split: Split) -> dict[str, Any]:
+    answer = Reference.of(task, pipeline(split, task))
+    summary = task.evaluate(answer.outputs, answer.targets)
+    return {"score_name": task.score_name, "score": task.score_of(summary)} | summary
 
 
 def _write_report(

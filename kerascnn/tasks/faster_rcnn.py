@@ -67,18 +67,20 @@ class FasterRCNNTask(DetectionTask):
         """The maps that both stages look at: in 8 bits, boxes would move by pixels."""
         return _map_layers(self.model)
 
+    @property
+    def parts(self) -> dict[str, RegionProposalTask]:
+        """The region proposal network, which shares the weights."""
+        outputs = {"rpn": self.model.output["rpn"], "proposals": kept_proposals(self.model)["boxes"]}
+        model = keras.Model(self.model.input, outputs, name=self.model.name)
+        options = self.loss_options.get("rpn", {})
+        task = RegionProposalTask(model, ONE_CLASS, None, self.architecture, self.options, options)
+        return {task.name: task}
+
     def serving_model(self) -> keras.Model:
         """Give the model that answers with boxes after suppression, see `detector_outputs`."""
         boxes, scores, class_ids = DetectionCandidates(dtype="float32", name="detections")(self.model.output["roi"])
         outputs = detector_outputs(boxes, scores, self.image_size, class_ids=class_ids)
         return keras.Model(self.model.input, outputs, name=self.model.name)
-
-    def first_stage(self) -> RegionProposalTask:
-        """Give the region proposal network alone, which shares the weights."""
-        outputs = {"rpn": self.model.output["rpn"], "proposals": kept_proposals(self.model)["boxes"]}
-        model = keras.Model(self.model.input, outputs, name=self.model.name)
-        options = self.loss_options.get("rpn", {})
-        return RegionProposalTask(model, ONE_CLASS, None, self.architecture, self.options, options)
 
 
 def two_stage_detection(

@@ -22,7 +22,7 @@ COUNTS = (1, 3, 10, 30, 100, 300)
 
 @dataclass(frozen=True)
 class RegionProposalTask(DetectionTask):
-    """A network that proposes regions; `region_proposals` makes one, and `FasterRCNNTask.first_stage`.
+    """A network that proposes regions; `region_proposals` makes one, and a `FasterRCNNTask` has one as a part.
 
     Its answers are detections of the one class `object`. It learns from the rows of objects of any classes.
     """

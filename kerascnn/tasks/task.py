@@ -126,6 +126,11 @@ class Task(ABC):
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find the pictures that are answered wrongly: their indices, (n,), the worst first."""
 
+    @property
+    def parts(self) -> Mapping[str, "Task"]:
+        """Parts of the network that are measured by themselves too, by the names that cards give them: none."""
+        return {}
+
     def answers(self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None) -> list[Any]:
         """Give the results to show: those of `decode`, by default. A detector's are of the sure detections only."""
         return self.decode(outputs, sizes)

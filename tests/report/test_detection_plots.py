@@ -9,6 +9,7 @@ from kerascnn.report.detection_plots import (
     plot_cumulative_error,
     plot_detection_errors,
     plot_precision_recall,
+    plot_proposal_recall,
 )
 from kerascnn.report.palette import class_color, hexadecimal
 
@@ -43,6 +44,13 @@ def test_curves_of_many_classes_are_a_bundle_named_once():
     assert "each of 80 classes" in texts and "all classes" in texts
     assert not any("cell" in text or "circled" in text for text in texts)
     assert len(svg) < 100_000
+
+
+def test_recall_is_shown_by_the_number_of_proposals():
+    svg = plot_proposal_recall({"1": 0.1, "10": None, "300": 1.0})
+    assert {"1", "10", "300", "proposals of a picture", "Recall of proposals"} <= set(_texts(svg))
+    with pytest.raises(ValueError, match="at least one number"):
+        plot_proposal_recall({})
 
 
 def test_no_class_and_curves_of_two_lengths_are_refused():

@@ -46,7 +46,7 @@ def test_one_array_of_rows_trains_both_stages(both, pictures):
 
 
 def test_the_first_stage_alone_proposes_what_the_second_looks_at(both, pictures):
-    first = both.first_stage()
+    first = both.parts["region_proposals"]
     outputs = both.model.predict(pictures, verbose=0)
     found = first.serving_model().predict(pictures, verbose=0)
     expected = outputs["roi"][..., -4:]
@@ -59,7 +59,10 @@ def test_the_first_stage_alone_proposes_what_the_second_looks_at(both, pictures)
 
 
 def test_proposals_are_in_pixels_of_the_picture(both):
-    first, image = both.first_stage(), np.random.default_rng(1).integers(0, 256, (*SIZE, 3)).astype(np.uint8)
+    first, image = (
+        both.parts["region_proposals"],
+        np.random.default_rng(1).integers(0, 256, (*SIZE, 3)).astype(np.uint8),
+    )
     propose = first.proposer()
     expected = first.model.predict(image[np.newaxis], verbose=0)["proposals"][0]
     small = propose(image)
@@ -142,7 +145,7 @@ def test_a_stored_network_is_the_task_again(kind, request, tmp_path, pictures):
     for name in expected:
         np.testing.assert_allclose(found[name], expected[name], atol=1e-4)
     if kind == "both":
-        assert again.first_stage().serving_model().output_shape is not None
+        assert again.parts["region_proposals"].serving_model().output_shape is not None
     with pytest.raises(ValueError, match="for 3 classes"):
         load_task(tmp_path / "model.keras", task.name, ("a", "b", "c"))
 

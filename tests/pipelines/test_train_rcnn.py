@@ -1,0 +1,69 @@
+"""train_rcnn.py: a run, what can be done with it, and what cannot be used."""
+
+import importlib
+import json
+
+import numpy as np
+import pytest
+from mediapipe import Image, ImageFormat
+from mediapipe.tasks.python import BaseOptions
+from mediapipe.tasks.python.vision import ObjectDetector, ObjectDetectorOptions
+
+from kerascnn.export import PRECISIONS
+from kerascnn.runs import open_run
+from tests.pipelines.conftest import PIPELINES, SMALL_NETWORK
+
+
+@pytest.fixture(scope="module")
+def faster_run(run, workplace):
+    """The run folder of `train_rcnn.py --smoke`."""
+    outcome = run("train_rcnn.py", "--smoke", *SMALL_NETWORK)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "Scales of stride 32: " in outcome.stderr
+    assert "test: recall of 100 proposals" in outcome.stdout
+    return workplace / "saved_models" / "smoke_faster_rcnn"
+
+
+def test_the_run_folder_is_complete_and_its_card_is_true(faster_run):
+    card = json.loads((faster_run / "card.json").read_text(encoding="utf-8"))
+    assert (card["task"], card["score_name"], card["monitor"]) == ("faster_rcnn", "AP50", "roi_ap")
+    assert set(card["export"]) == set(PRECISIONS)
+    part = card["metrics"]["test"]["parts"]["region_proposals"]
+    shares = list(part["proposal_recall"].values())
+    assert part["score"] == part["proposal_recall"]["100"] and shares == sorted(shares)
+    page = (faster_run / "report.html").read_text(encoding="utf-8")
+    assert "Recall of proposals, test" in page and "By class, lowest AP50 first" in page
+
+
+@pytest.mark.parametrize("precision", ["float32", "dynamic", "int8"])
+def test_mediapipe_opens_the_files(faster_run, precision):
+    options = ObjectDetectorOptions(
+        BaseOptions(model_asset_buffer=(faster_run / f"model_{precision}.tflite").read_bytes())
+    )
+    picture = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8)
+    with ObjectDetector.create_from_options(options) as client:
+        found = client.detect(Image(ImageFormat.SRGB, picture)).detections
+    task, _, _ = open_run(faster_run)
+    expected = task.decode(task.serving_model().predict(picture[np.newaxis], verbose=0))[0]
+    scores = [detection.categories[0].score for detection in found]
+    assert len(found) == pytest.approx(len(expected), abs=2)
+    if precision == "float32":
+        np.testing.assert_allclose(scores, expected.scores[: len(scores)], atol=1e-4)
+
+
+def test_other_scripts_take_the_run(faster_run, call, workplace):
+    outcome = call("evaluate.py", "--run", faster_run, "--split", "test")
+    assert outcome.returncode == 0 and "recall of 100 proposals" in outcome.stdout
+
+
+def test_options_of_body_heads_and_losses_are_checked_before_data_are_read(monkeypatch):
+    monkeypatch.syspath_prepend(PIPELINES)
+    script = importlib.import_module("train_rcnn")
+    monkeypatch.setattr(script, "train", lambda *_, **__: 0)
+    for settings in ({"options": {"pool_size": 5}}, {"smoke": True}, {"roi_loss": {"object_share": 0.5}}):
+        assert script.main(script.Config(**settings)) == 0
+    for settings in ({"options": {"alfa": 0.5}}, {"rpn_loss": {"alfa": 0.1}}, {"roi_loss": {"alfa": 0.1}}):
+        with pytest.raises(ValueError, match=r"has the options .*Received: .*alfa"):
+            script.main(script.Config(**settings))
+    with pytest.raises(ValueError, match="Give --hidden-units by itself, not in --options"):
+        script.main(script.Config(options={"hidden_units": 8}))
