@@ -135,7 +135,12 @@ def print_measured(title: str, task: Task, answers: Reference) -> None:
         table.add_section()
         table.add_row("all", *(_percent(metrics.get(key)) for key in columns))
     console.print(table)
-    console.print(f"{task.score_name} {task.score_of(metrics):.1%} on {metrics['examples']} pictures")
+    print_score(task, metrics)
+
+
+def print_score(task: Task, metrics: Mapping[str, Any]) -> None:
+    """Print the score of what `task.evaluate` gave."""
+    Console().print(f"{task.score_name} {task.score_of(metrics):.1%} on {metrics['examples']} pictures")
 
 
 def _percent(share: float | None) -> str:

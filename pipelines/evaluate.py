@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from console import print_measured, run_script
+from console import print_measured, print_score, run_script
 from detectors import open_detector
 from smoke import smoke_run
 from windows import measure, print_detection
 
 from kerascnn.data import Source, Split, pipeline
+from kerascnn.export import Reference
 from kerascnn.runs import load_predictor, open_data, open_pictures, open_run
 from kerascnn.tasks import ClassificationTask
 
@@ -57,6 +58,10 @@ def main(config: Config) -> int:
     answers = predict(itertools.chain(*(pipeline(split, task, batch_size=config.batch_size) for split in splits)))
     title = f"{config.run}, {config.model}, on {source.name}, {config.split}"
     print_measured(title, task, answers)
+    for part in task.parts.values() if config.model == "keras" else ():
+        batches = (pipeline(split, part, batch_size=config.batch_size) for split in splits)
+        found = Reference.of(part, itertools.chain(*batches))
+        print_score(part, part.evaluate(found.outputs, found.targets))
     return 0
 
 

@@ -9,8 +9,7 @@ from mediapipe import Image, ImageFormat
 from mediapipe.tasks.python import BaseOptions
 from mediapipe.tasks.python.vision import ObjectDetector, ObjectDetectorOptions
 
-from kerascnn.export import PRECISIONS
-from kerascnn.runs import open_run
+from kerascnn.export import PRECISIONS, TFLiteModel
 from tests.pipelines.conftest import PIPELINES, SMALL_NETWORK
 
 
@@ -37,18 +36,16 @@ def test_the_run_folder_is_complete_and_its_card_is_true(faster_run):
 
 @pytest.mark.parametrize("precision", ["float32", "dynamic", "int8"])
 def test_mediapipe_opens_the_files(faster_run, precision):
-    options = ObjectDetectorOptions(
-        BaseOptions(model_asset_buffer=(faster_run / f"model_{precision}.tflite").read_bytes())
-    )
+    content = (faster_run / f"model_{precision}.tflite").read_bytes()
     picture = np.random.default_rng(0).integers(0, 256, (96, 96, 3)).astype(np.uint8)
+    options = ObjectDetectorOptions(BaseOptions(model_asset_buffer=content))
     with ObjectDetector.create_from_options(options) as client:
         found = client.detect(Image(ImageFormat.SRGB, picture)).detections
-    task, _, _ = open_run(faster_run)
-    expected = task.decode(task.serving_model().predict(picture[np.newaxis], verbose=0))[0]
-    scores = [detection.categories[0].score for detection in found]
-    assert len(found) == pytest.approx(len(expected), abs=2)
-    if precision == "float32":
-        np.testing.assert_allclose(scores, expected.scores[: len(scores)], atol=1e-4)
+    scores = np.array([detection.categories[0].score for detection in found])
+    expected = TFLiteModel(content).predict(picture[np.newaxis])["score"][0]
+    # The client suppresses once more, of all classes together: it gives some of our answers, the surest among them.
+    assert scores[0] == pytest.approx(expected[0], abs=1e-3)
+    assert np.abs(scores[:, np.newaxis] - expected).min(axis=1).max() < 1e-3
 
 
 def test_other_scripts_take_the_run(faster_run, call, workplace):
