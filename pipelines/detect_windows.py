@@ -2,9 +2,9 @@
 
     python pipelines/detect_windows.py smear.png --run saved_models/bccd --save found
 
-The run is one of train_windows.py, or of rcnn.py, which evaluate.py measures. Prints what was found in each file, in
-all frames of a video together, and how many milliseconds a picture took; with --save, writes pictures and videos with
-the boxes drawn on them.
+The run is one of train_windows.py, or of R-CNN by train_rcnn.py; evaluate.py measures it. Prints what was found in each
+file, in all frames of a video together, and how many milliseconds a picture took; with --save, writes pictures and
+videos with the boxes drawn on them.
 """
 
 import dataclasses
@@ -31,7 +31,7 @@ class Config:
     files: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Pictures, videos, or folders of them."""
     run: Path | None = None
-    """The run folder, of train_windows.py or rcnn.py."""
+    """The run folder, of train_windows.py or train_rcnn.py."""
     score_threshold: float | None = None
     """From which score on a detection counts. By default what was best on the validation pictures of the run."""
     save: Path | None = None
@@ -48,7 +48,9 @@ def main(config: Config) -> int:
         raise ValueError("Say which run to detect with and where: --run saved_models/NAME FILE...")
     task, card, _ = open_run(config.run)
     if "detection" not in card:
-        raise ValueError(f"{config.run} is no run of train_windows.py or rcnn.py: its card does not say how to detect.")
+        raise ValueError(
+            f"{config.run} is no run of train_windows.py or train_rcnn.py: its card does not say how to detect."
+        )
     detector = open_detector(config.run, task, card["detection"])
     best = card["detection"]["score_threshold"]
     threshold = best if config.score_threshold is None else config.score_threshold

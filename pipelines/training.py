@@ -16,6 +16,7 @@ from typing import Any, Literal, TypeVar
 import keras
 from console import print_exports, run_command
 from keras.utils import set_random_seed
+from search import Search
 
 from kerascnn.data import Source, open_source, pipeline, preset, swap_sides
 from kerascnn.data.augment import Mosaic
@@ -123,6 +124,7 @@ def train(
     headless_weights: bool = False,
     mixing: Sequence[Mosaic] = (),
     image_sizes: Sequence[tuple[int, int]] = (),
+    search: Search | None = None,
 ) -> int:
     """Train, export, report. Returns the exit status: 1 if an exported file missed its budget.
 
@@ -138,6 +140,7 @@ def train(
         headless_weights: see `kerascnn.runs.write_run`.
         mixing: augmentations that follow the preset, such as a mosaic.
         image_sizes: of the training pictures, see `kerascnn.data.pipeline`.
+        search: gives the pictures proposals, for a network that is told where to look.
     """
     started = time.monotonic()
     output = config.output or Path("saved_models") / run_name(config.data)
@@ -147,6 +150,7 @@ def train(
     preset(config.augment)  # an unknown one is refused now
     with distribution.in_turn():  # the first one prepares data sets
         source = open_source(config.data, seed=config.seed, annotation=annotation)
+        source = source if search is None else search.add_to(source)
     swap = swap_sides(source.classes) if annotation == "landmarks" and config.mirror else None
     augment = [*preset(config.augment, config.mirror, swap), *mixing]
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
@@ -180,6 +184,7 @@ def train(
         "options": dict(task.options),
     }
     facts = RunFacts(run_command(), settings, config.seed, started)
+    proposals = None if search is None else search.settings
     if keras.backend.backend() == "tensorflow":
         card = write_run(
             output,
@@ -188,12 +193,15 @@ def train(
             history,
             facts,
             headless_weights=headless_weights,
+            proposals=proposals,
             overwrite=config.overwrite,
             keep_over_budget=config.keep_over_budget,
         )
         status = print_exports(output, card, config.keep_over_budget)
     else:
-        trained = write_trained_run(output, task, source, history, facts, headless_weights=headless_weights)
+        trained = write_trained_run(
+            output, task, source, history, facts, headless_weights=headless_weights, proposals=proposals
+        )
         status = _export_on_tensorflow(trained, output, config)
     checkpoint.remove()
     return status

@@ -7,11 +7,14 @@ import pytest
 TESTS = Path(__file__).parent
 TOGETHER = ("pipelines", "export")  # folders whose files share a fixture of the whole session
 
+APART = ("test_train_rcnn.py",)  # shares no run with the other files of its folder, which take longest as it is
+
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name, which may come first
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Group the tests for `pytest --numprocesses 2 --dist loadgroup`: a folder of `TOGETHER`, else a file."""
     for item in items:
         path = item.path.relative_to(TESTS)
-        item.add_marker(pytest.mark.xdist_group(path.parts[0] if path.parts[0] in TOGETHER else str(path)))
+        together = path.parts[0] in TOGETHER and path.name not in APART
+        item.add_marker(pytest.mark.xdist_group(path.parts[0] if together else str(path)))
     items.sort(key=lambda item: item.path.relative_to(TESTS).parts[0] != "pipelines")

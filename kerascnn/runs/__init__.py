@@ -3,7 +3,15 @@
 This is where data, training, export and report meet; nothing in the library imports it.
 """
 
-from kerascnn.runs.opening import load_answerer, load_predictor, open_data, open_pictures, open_run, read_network
+from kerascnn.runs.opening import (
+    load_answerer,
+    load_predictor,
+    open_data,
+    open_pictures,
+    open_run,
+    propose_as,
+    read_network,
+)
 from kerascnn.runs.writing import RunFacts, export_run, write_run, write_trained_run
 
 __all__ = [
@@ -14,6 +22,7 @@ __all__ = [
     "open_data",
     "open_pictures",
     "open_run",
+    "propose_as",
     "read_network",
     "write_run",
     "write_trained_run",

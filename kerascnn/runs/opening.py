@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from kerascnn.architectures import RELEASES
-from kerascnn.data import Source, open_source
-from kerascnn.data.resize import resize
+from kerascnn.data import Source, open_source, selective_search, with_proposals
+from kerascnn.data.proposals import clean_proposals
+from kerascnn.data.resize import resize_sample
 from kerascnn.export import MODEL_FILE, PRECISIONS, Reference, TFLiteModel, tflite_name
 from kerascnn.report import read_card, read_history
 from kerascnn.tasks import TASKS, Task, load_task
@@ -55,7 +57,21 @@ def open_data(card: Mapping[str, Any], data: str | None = None) -> Source:
             "The windows that this run was trained on are not kept: evaluate.py measures its detector on pictures."
         )
     task = TASKS[card["task"]]
-    return _open_again(card, data, card["seed"], task.annotation, task.score_name)
+    source = _open_again(card, data, card["seed"], task.annotation, task.score_name)
+    return propose_as(card["proposals"], source) if card.get("proposals") else source
+
+
+def propose_as(settings: Mapping[str, Any], source: Source, *, cache: str | Path | None = None) -> Source:
+    """Give every picture of a data set the proposals of a selective search, see `with_proposals`.
+
+    Args:
+        settings: what `kerascnn.data.selective_search` is given, as a run's card holds it.
+        source: of pictures.
+        cache: a folder in which proposals are kept for other runs.
+    """
+    search, count = partial(selective_search, **settings), settings["max_proposals"]
+    key = f"selective search {dict(settings)}"
+    return with_proposals(source, search, max_proposals=count, cache=cache, key=key)
 
 
 def open_pictures(card: Mapping[str, Any], data: str | None = None) -> Source:
@@ -141,10 +157,16 @@ def load_answerer(path: str | Path, task: Task, model: str) -> Callable[[np.ndar
         As `load_predictor`.
     """
     predict = task.serving_model().predict_on_batch if model == "keras" else _open_file(path, model).predict
+    search = read_card(path).get("proposals")
 
     def answer(picture: np.ndarray) -> Any:
-        stretched = resize(picture, task.image_size).numpy()
-        (result,) = task.answers(predict(stretched[np.newaxis]), [picture.shape[:2]])
+        sample = {"image": picture}
+        if search:
+            found = clean_proposals(selective_search(picture, **search), picture.shape[:2])
+            sample["proposals"] = found if len(found) else np.zeros((1, 4), np.float32)  # which is padding
+        inputs = task.inputs(resize_sample(sample, task.image_size))
+        batch = tf.nest.map_structure(lambda each: np.asarray(each)[np.newaxis], inputs)
+        (result,) = task.answers(predict(batch), [picture.shape[:2]])
         return result
 
     return answer

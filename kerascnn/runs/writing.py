@@ -67,6 +67,7 @@ def write_run(
     *,
     headless_weights: bool = False,
     detection: Mapping[str, Any] | None = None,
+    proposals: Mapping[str, Any] | None = None,
     files: Mapping[str, bytes] | None = None,
     overwrite: bool = False,
     keep_over_budget: bool = False,
@@ -83,6 +84,7 @@ def write_run(
         detection: of a detector that the model serves, for card and report: how it detects, its `classes`, the `data`
             that it was made from, of `describe_source`, and `metrics` by split, each of
             `kerascnn.metrics.detection.summarise_detections`.
+        proposals: of a network that is told where to look: what `kerascnn.data.selective_search` is given.
         files: by name, what else the run folder is to hold, such as what a detector has beside its model.
         overwrite: replaces a run folder that is there, at the end.
         keep_over_budget: see `kerascnn.export.write_exports`.
@@ -95,7 +97,7 @@ def write_run(
         ValueError, RuntimeError: see `kerascnn.export.write_exports`. What was trained is kept as PATH.incomplete, or
             as the first of PATH.incomplete2 and so on that is free.
     """
-    card = _describe(task, source, history, facts) | ({} if detection is None else {"detection": detection})
+    card = _describe(task, source, history, facts, proposals) | ({} if detection is None else {"detection": detection})
     with new_run_folder(path, overwrite=overwrite, keep_incomplete=True) as folder:
         _write_trained(folder, task, history, card, headless_weights)
         for name, content in (files or {}).items():
@@ -108,7 +110,14 @@ def write_run(
 
 
 def write_trained_run(
-    path: str | Path, task: Task, source: Source, history: History, facts: RunFacts, *, headless_weights: bool = False
+    path: str | Path,
+    task: Task,
+    source: Source,
+    history: History,
+    facts: RunFacts,
+    *,
+    headless_weights: bool = False,
+    proposals: Mapping[str, Any] | None = None,
 ) -> Path:
     """Write a run folder that holds what was trained, and no more, for `export_run` to go on from.
 
@@ -116,12 +125,12 @@ def write_trained_run(
 
     Args:
         path: where the complete run folder will be.
-        task, source, history, facts, headless_weights: see `write_run`.
+        task, source, history, facts, headless_weights, proposals: see `write_run`.
 
     Returns:
         The folder: PATH.incomplete, or the first of PATH.incomplete2 and so on that is free.
     """
-    card = _describe(task, source, history, facts) | {"seconds": round(time.monotonic() - facts.started, 1)}
+    card = _describe(task, source, history, facts, proposals) | {"seconds": round(time.monotonic() - facts.started, 1)}
     trained = incomplete_name(path)
     with new_run_folder(trained) as folder:
         _write_trained(folder, task, history, card, headless_weights)
@@ -171,7 +180,9 @@ def export_run(
     return card
 
 
-def _describe(task: Task, source: Source, history: History, facts: RunFacts) -> dict[str, Any]:
+def _describe(
+    task: Task, source: Source, history: History, facts: RunFacts, proposals: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """Give the part of the card that is known when the training ends."""
     return {
         "kerascnn": version("kerascnn"),
@@ -186,6 +197,7 @@ def _describe(task: Task, source: Source, history: History, facts: RunFacts) -> 
         "classes": task.classes,
         "image_size": task.image_size,
         "parameters": task.model.count_params(),
+        "proposals": proposals,
         "command": facts.command,
         "config": facts.config,
         "created": _now(),

@@ -129,7 +129,7 @@ def test_what_cannot_be_done_is_said(detect, yolo_run, smoke_run, tmp_path):
     for settings, message in (
         ({"run": yolo_run}, "Say which run"),
         ({"files": files}, "Say which run"),
-        ({"files": files, "run": smoke_run}, r"is no run of train_yolo\.py: its task is classification"),
+        ({"files": files, "run": smoke_run}, r"nor of Fast or Faster R-CNN: its task is classification"),
         ({"files": files, "run": yolo_run, "score_threshold": 2.0}, "Received: score_threshold=2.0"),
     ):
         with pytest.raises(ValueError, match=message):
