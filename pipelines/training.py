@@ -18,7 +18,7 @@ from console import print_exports, run_command
 from keras.utils import set_random_seed
 from search import Search
 
-from kerascnn.data import Source, open_source, pipeline, preset, swap_sides
+from kerascnn.data import Source, draw_proposals, open_source, pipeline, preset, swap_sides
 from kerascnn.data.augment import Mosaic
 from kerascnn.export import check_output
 from kerascnn.report import read_card
@@ -152,7 +152,8 @@ def train(
         source = open_source(config.data, seed=config.seed, annotation=annotation)
         source = source if search is None else search.add_to(source)
     swap = swap_sides(source.classes) if annotation == "landmarks" and config.mirror else None
-    augment = [*preset(config.augment, config.mirror, swap), *mixing]
+    drawn = [] if search is None else [draw_proposals(search.drawn)]
+    augment = [*drawn, *preset(config.augment, config.mirror, swap), *mixing]
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
     checkpoint = config.checkpoint(
         checkpoint_folder(output),
@@ -161,6 +162,7 @@ def train(
         weights=weights,
         mixing=list(map(str, mixing)),
         image_sizes=list(map(list, image_sizes)),
+        search=None if search is None else search.settings | {"drawn": search.drawn},
         cached=config.cache is not None,  # large photos are kept smaller
     )
     with distribution.scope():

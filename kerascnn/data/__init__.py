@@ -28,7 +28,7 @@ from kerascnn.data.augment import (
 )
 from kerascnn.data.object_sizes import object_sizes
 from kerascnn.data.pipeline import pipeline
-from kerascnn.data.proposals import with_proposals
+from kerascnn.data.proposals import draw_proposals, with_proposals
 from kerascnn.data.regions import region_pictures, region_source
 from kerascnn.data.selective_search import selective_search
 from kerascnn.data.sources import (
@@ -60,6 +60,7 @@ __all__ = [
     "csv_boxes",
     "cut_mix",
     "describe_source",
+    "draw_proposals",
     "erase",
     "faces_source",
     "folder",

@@ -8,8 +8,8 @@ from os import cpu_count
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
-import tensorflow as tf
 
 from kerascnn.architectures import RELEASES
 from kerascnn.data import Source, open_source, selective_search, with_proposals
@@ -165,7 +165,7 @@ def load_answerer(path: str | Path, task: Task, model: str) -> Callable[[np.ndar
             found = clean_proposals(selective_search(picture, **search), picture.shape[:2])
             sample["proposals"] = found if len(found) else np.zeros((1, 4), np.float32)  # which is padding
         inputs = task.inputs(resize_sample(sample, task.image_size))
-        batch = tf.nest.map_structure(lambda each: np.asarray(each)[np.newaxis], inputs)
+        batch = keras.tree.map_structure(lambda each: np.asarray(each)[np.newaxis], inputs)
         (result,) = task.answers(predict(batch), [picture.shape[:2]])
         return result
 

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kerascnn.data import Source, Split, mirror, mix, mix_up, pipeline, with_proposals
-from kerascnn.data.proposals import clean_proposals
+from kerascnn.data.proposals import clean_proposals, draw_proposals
 from kerascnn.data.sample import check_sample
 from kerascnn.tasks import classification
 
@@ -206,3 +206,18 @@ def test_features_and_mixtures_are_of_pictures_alone(source):
             way(None)
     with pytest.raises(ValueError, match="batches of image, proposals"):
         mix(batches, mix_up(2), seed=0)
+
+
+def test_proposals_are_drawn_anew_for_each_seed_and_padding_comes_last():
+    proposals = np.float32([[x, 0, x + 1, 1] for x in range(6)] + [[0, 0, 0, 0]] * 3)
+    sample, draw = {"image": np.zeros((8, 8, 3), np.uint8), "proposals": proposals}, draw_proposals(4)
+    drawn = [draw(sample, [7, seed])["proposals"].numpy()[:, 0] for seed in range(200)]
+    assert all(len(set(each)) == 4 for each in drawn)
+    counts = np.bincount(np.concatenate(drawn).astype(int))
+    assert (np.abs(counts - 200 * 4 / 6) < 40).all()  # 6 standard deviations
+    np.testing.assert_array_equal(draw(sample, [7, 3])["proposals"].numpy()[:, 0], drawn[3])
+    whole = draw_proposals(20)(sample, [0, 0])["proposals"].numpy()
+    assert sorted(whole[:6, 0]) == list(range(6)) and not whole[6:].any() and len(whole) == 9
+    assert draw(sample | {"proposals": proposals[:0]}, [0, 0])["proposals"].shape == (0, 4)
+    with pytest.raises(ValueError, match="count must be at least 1"):
+        draw_proposals(0)
