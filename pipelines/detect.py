@@ -2,8 +2,9 @@
 
     python pipelines/detect.py street.jpg film.mp4 --run saved_models/cells --save found
 
-The run is one of train_yolo.py. Prints what was found in each file, in all frames of a video together, and how many
-milliseconds a picture took; with --save, writes pictures and videos with the boxes drawn on them, and a table of all.
+The run is one of train_yolo.py or train_rcnn.py; detect_windows.py takes those of its variant rcnn. Prints what was
+found in each file, in all frames of a video together, and how many milliseconds a picture took; with --save, writes
+pictures and videos with the boxes drawn on them, and a table of all.
 """
 
 import dataclasses
@@ -34,7 +35,7 @@ class Config:
     files: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Pictures, videos, or folders of them."""
     run: Path | None = None
-    """The run folder, of train_yolo.py."""
+    """The run folder, of train_yolo.py or train_rcnn.py."""
     model: Literal["keras", "float32", "float16", "dynamic", "int8"] = "keras"
     """The Keras model or one of the TFLite files."""
     score_threshold: float | None = None
@@ -53,7 +54,9 @@ def main(config: Config) -> int:
         raise ValueError("Say which run to detect with and where: --run saved_models/NAME FILE...")
     task, _, _ = open_run(config.run)
     if not isinstance(task, DetectionTask):
-        raise ValueError(f"{config.run} is no run of train_yolo.py: its task is {task.name}.")
+        raise ValueError(
+            f"{config.run} is no run of train_yolo.py, nor of Fast or Faster R-CNN: its task is {task.name}."
+        )
     if config.score_threshold is not None:
         task = dataclasses.replace(task, score_threshold=config.score_threshold)
     detect = load_answerer(config.run, task, config.model)

@@ -8,6 +8,8 @@ import numpy as np
 from kerascnn.data import Source, selective_search
 from kerascnn.runs import propose_as
 
+DRAWN = 128  # proposals of a picture that Fast R-CNN learns from in a step, anew in every epoch, as in the paper
+
 
 @dataclass(frozen=True)
 class Search:
@@ -19,8 +21,6 @@ class Search:
     """How large the first segments of the search are: smaller ones give more proposals, and small objects."""
     max_proposals: int = 1000
     """At most so many of a picture. What is not proposed is not found, and each costs time."""
-    drawn: int = 128
-    """Of these, Fast R-CNN learns from so many in a step, drawn anew in every epoch, as the paper does."""
     cache: str | None = None
     """A folder in which proposals are kept for other runs."""
 

@@ -12,25 +12,29 @@ import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from typing import Any, Literal
 
 import keras
+from alternation import train_alternately
 from console import run_script
 from rcnn import RegionConfig, Regions, train_rcnn_detector
 from search import Search
-from training import Option, make_small, train
+from training import Learn, Option, make_small, train
 
 from kerascnn.architectures import check_options, fast_rcnn, faster_rcnn
 from kerascnn.data import Source, object_sizes
 from kerascnn.losses import RegionClassLoss, RegionProposalLoss
 from kerascnn.ops import find_scales
 from kerascnn.ops.anchors import Scales
-from kerascnn.tasks import FasterRCNNTask, FastRCNNTask, region_detection, two_stage_detection
+from kerascnn.tasks import FasterRCNNTask, FastRCNNTask, region_detection, region_proposals, two_stage_detection
 from kerascnn.tasks.detection import build_loss
+from kerascnn.training import History
 
 logger = logging.getLogger(__name__)
 
 FAST_OPTIONS = ("strides", "filters", "pooling", "hidden_units")
+SECOND_STAGE_OPTIONS = ("pooling", "pool_size", "hidden_units", "dropout")
 FIRST_STAGE_OPTIONS = ("num_proposals", "max_candidates", "least_side")
 NAMES = {"rcnn": "rcnn", "fast": "fast_rcnn", "faster": "faster_rcnn"}
 OF_PICTURES = {
@@ -69,6 +73,8 @@ class Config(RegionConfig):
     image_size: tuple[int, int] | None = None
     """Height and width of the network's input in pixels, or, of rcnn, of a region: larger sees more detail and costs
     its square. By default 320 320, and 96 96 for rcnn."""
+    training: Literal["joint", "alternating"] = "joint"
+    """Whether the two stages of faster learn together, or in the paper's four steps, in four times as many epochs."""
     strides: tuple[int, ...] = (8, 16, 32)
     """Of the maps, in pixels from one place to the next: several are a feature pyramid, one, such as 16, is the
     paper's."""
@@ -136,40 +142,45 @@ def train_fast_rcnn(config: Config) -> int:
     _check(config, fast_rcnn)
     config.search.check()
 
-    def make_task(source: Source) -> FastRCNNTask:
-        return region_detection(
-            config.architecture,
-            source.classes,
-            image_size=config.image_size,
-            weights=config.start,
-            loss_options=config.roi_loss,
-            **config.fast_options,
-        )
-
     options = {"annotation": FastRCNNTask.annotation, "weights": config.start, "search": config.search}
-    return train(config, make_task, config.stages(), **options)
+    return train(config, partial(_make_fast_task, config), config.stages(), **options)
 
 
 def train_faster_rcnn(config: Config) -> int:
-    """Train both stages of Faster R-CNN together. Returns the exit status."""
+    """Train Faster R-CNN, both stages together or one after another. Returns the exit status."""
     _check(config, faster_rcnn)
+    if config.training == "alternating" and config.finish:
+        raise ValueError("What is trained in four steps cannot be finished before the last: go on with --resume alone.")
+    shared = {"image_size": config.image_size, "weights": config.start}
 
     def make_task(source: Source) -> FasterRCNNTask:
-        return two_stage_detection(
-            config.architecture,
-            source.classes,
-            _find_scales(config, source),
-            image_size=config.image_size,
-            weights=config.start,
-            loss_options={"rpn": config.rpn_loss, "roi": config.roi_loss},
-            **config.faster_options,
-        )
+        scales, losses = _find_scales(config, source), {"rpn": config.rpn_loss, "roi": config.roi_loss}
+        options = shared | {"loss_options": losses} | config.faster_options
+        return two_stage_detection(config.architecture, source.classes, scales, **options)
 
-    options = {"annotation": FasterRCNNTask.annotation, "weights": config.start}
+    def alternate(task: FasterRCNNTask, source: Source, learn: Learn) -> History:
+        second = _make_fast_task(config, source)
+        options = {name: value for name, value in task.options.items() if name not in SECOND_STAGE_OPTIONS}
+        first = region_proposals(config.architecture, **shared, loss_options=config.rpn_loss, **options)
+        return train_alternately(task, first, second, source, learn, config.stages())
+
+    schedule = alternate if config.training == "alternating" else None
+    options = {"annotation": FasterRCNNTask.annotation, "weights": config.start, "schedule": schedule}
     return train(config, make_task, config.stages(), **options)
 
 
 VARIANTS = {"rcnn": train_rcnn_detector, "fast": train_fast_rcnn, "faster": train_faster_rcnn}
+
+
+def _make_fast_task(config: Config, source: Source) -> FastRCNNTask:
+    return region_detection(
+        config.architecture,
+        source.classes,
+        image_size=config.image_size,
+        weights=config.start,
+        loss_options=config.roi_loss,
+        **config.fast_options,
+    )
 
 
 def _check(config: Config, builder: Callable[..., keras.Model]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar
 import keras
 from console import print_exports, run_command
 from keras.utils import set_random_seed
-from search import Search
+from search import DRAWN, Search
 
 from kerascnn.data import Source, draw_proposals, open_source, pipeline, preset, swap_sides
 from kerascnn.data.augment import Mosaic
@@ -24,12 +24,14 @@ from kerascnn.export import check_output
 from kerascnn.report import read_card
 from kerascnn.runs import RunFacts, write_run, write_trained_run
 from kerascnn.tasks import Task
-from kerascnn.training import Checkpoint, Stage, distribute, fit
+from kerascnn.training import Checkpoint, History, Stage, distribute, fit
 
 logger = logging.getLogger(__name__)
 
 Config = TypeVar("Config", bound="RunConfig")
 Option = bool | int | float | str
+Learn = Callable[[Task, Source, Sequence[Stage], str], History]
+Schedule = Callable[[Task, Source, Learn], History]
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def train(
     mixing: Sequence[Mosaic] = (),
     image_sizes: Sequence[tuple[int, int]] = (),
     search: Search | None = None,
+    schedule: Schedule | None = None,
 ) -> int:
     """Train, export, report. Returns the exit status: 1 if an exported file missed its budget.
 
@@ -141,6 +144,8 @@ def train(
         mixing: augmentations that follow the preset, such as a mosaic.
         image_sizes: of the training pictures, see `kerascnn.data.pipeline`.
         search: gives the pictures proposals, for a network that is told where to look.
+        schedule: trains the task in the place of `fit` with `stages`: from the task, its data, and a function that
+            trains a task on data in stages, with the settings of the script, and keeps its checkpoints by a name.
     """
     started = time.monotonic()
     output = config.output or Path("saved_models") / run_name(config.data)
@@ -152,8 +157,7 @@ def train(
         source = open_source(config.data, seed=config.seed, annotation=annotation)
         source = source if search is None else search.add_to(source)
     swap = swap_sides(source.classes) if annotation == "landmarks" and config.mirror else None
-    drawn = [] if search is None else [draw_proposals(search.drawn)]
-    augment = [*drawn, *preset(config.augment, config.mirror, swap), *mixing]
+    augment = [*preset(config.augment, config.mirror, swap), *mixing]
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
     checkpoint = config.checkpoint(
         checkpoint_folder(output),
@@ -162,20 +166,26 @@ def train(
         weights=weights,
         mixing=list(map(str, mixing)),
         image_sizes=list(map(list, image_sizes)),
-        search=None if search is None else search.settings | {"drawn": search.drawn},
+        search=None if search is None else search.settings,
         cached=config.cache is not None,  # large photos are kept smaller
     )
     with distribution.scope():
         task = make_task(source)
-        history = fit(
-            task,
-            pipeline(source.train, task, augment=augment, seed=config.seed, image_sizes=image_sizes, **reading),
-            pipeline(source.valid, task, **reading),
-            list(map(config.with_settings, stages)),
-            class_weight=source.train.class_weights() if balance_classes else None,
-            checkpoint=checkpoint,
-            verbose="auto" if distribution.writes else 0,
-        )
+
+        def learn(task: Task, source: Source, stages: Sequence[Stage], part: str = "") -> History:
+            drawn = [draw_proposals(DRAWN)] if "proposals" in source.train.annotations else []
+            changes = {"augment": [*drawn, *augment], "seed": config.seed, "image_sizes": image_sizes}
+            return fit(
+                task,
+                pipeline(source.train, task, **changes, **reading),
+                pipeline(source.valid, task, **reading),
+                list(map(config.with_settings, stages)),
+                class_weight=source.train.class_weights() if balance_classes else None,
+                checkpoint=dataclasses.replace(checkpoint, folder=checkpoint.folder / part),
+                verbose="auto" if distribution.writes else 0,
+            )
+
+        history = learn(task, source, stages) if schedule is None else schedule(task, source, learn)
     if not distribution.writes:
         return 0
     logger.info("Exporting to %s.", output)

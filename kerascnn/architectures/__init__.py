@@ -21,7 +21,7 @@ from kerascnn.architectures.resnet import (
 )
 from kerascnn.architectures.strides import head_layers, headless, layers_below, layers_of, stride_layers
 from kerascnn.architectures.vgg import vgg16
-from kerascnn.architectures.weights import HEADLESS_FILE, RELEASES, WeightsReport, load_weights
+from kerascnn.architectures.weights import HEADLESS_FILE, RELEASES, WeightsReport, copy_weights, load_weights
 from kerascnn.architectures.yolo import yolo
 from kerascnn.architectures.yolo_v1 import yolo_v1
 
@@ -34,6 +34,7 @@ __all__ = [
     "backbone",
     "build",
     "check_options",
+    "copy_weights",
     "darknet19",
     "extraction",
     "fast_rcnn",

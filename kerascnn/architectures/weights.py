@@ -90,6 +90,28 @@ def load_weights(model: keras.Model, weights: str | Path, *, head: bool = True) 
     return report
 
 
+def copy_weights(source: keras.Model, target: keras.Model) -> None:
+    """Give a model the weights of the layers of another one that have the same names.
+
+    Args:
+        source: whose weights are copied.
+        target: gets them.
+
+    Raises:
+        ValueError: if no layer with weights has the same name, or one has other shapes; nothing is copied then.
+    """
+    own = {layer.name: layer for layer in source.layers if layer.weights}
+    pairs = [(own[layer.name], layer) for layer in target.layers if layer.weights and layer.name in own]
+    if not pairs:
+        raise ValueError(f"{source.name} and {target.name} have no layers of the same name.")
+    for given, taken in pairs:
+        shapes = [[tuple(weight.shape) for weight in layer.weights] for layer in (given, taken)]
+        if shapes[0] != shapes[1]:
+            raise ValueError(f"{taken.name} of {target.name} has weights of {shapes[1]}. Received: {shapes[0]}.")
+    for given, taken in pairs:
+        taken.set_weights(given.get_weights())
+
+
 def read_layers(path: Path) -> dict[str, dict[str, np.ndarray]]:
     """Read the arrays of a weight file by layer.
 

@@ -32,7 +32,9 @@ def read_history(folder: str | Path) -> list[dict[str, Any]]:
 
 
 def _number(text: str) -> int | float | str:
-    try:
-        return float(text) if "." in text or "e" in text else int(text)
-    except ValueError:
-        return text
+    for kind in (int, float):  # nan is a float
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text

@@ -163,7 +163,8 @@ def load_answerer(path: str | Path, task: Task, model: str) -> Callable[[np.ndar
         sample = {"image": picture}
         if search:
             found = clean_proposals(selective_search(picture, **search), picture.shape[:2])
-            sample["proposals"] = found if len(found) else np.zeros((1, 4), np.float32)  # which is padding
+            missing = search["max_proposals"] - len(found)  # filled up, so that one shape is compiled
+            sample["proposals"] = np.pad(found, [(0, missing), (0, 0)])
         inputs = task.inputs(resize_sample(sample, task.image_size))
         batch = keras.tree.map_structure(lambda each: np.asarray(each)[np.newaxis], inputs)
         (result,) = task.answers(predict(batch), [picture.shape[:2]])
