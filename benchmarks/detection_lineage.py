@@ -1,16 +1,17 @@
 """The lineage of detectors on one data set, by one evaluator: how good they are, how fast, and what training takes.
 
-    KERASCNN_DATA=data python benchmarks/detection_lineage.py
+    KERASCNN_DATA=data python benchmarks/detection_lineage.py --picture lineage.jpg
 
 `$KERASCNN_DATA/bccd` holds the 364 blood smears of BCCD, 640 x 480, as Pascal VOC has it, in its own split. Each
 detector is trained by its script with its default settings, and choices are made on the validation pictures. All are
-measured by pycocotools. Each picture is timed by itself, from its pixels to boxes; the median counts. --quick trains
-hardly at all, and looks at a few pictures.
+measured by pycocotools. Each picture is timed by itself, from its pixels to boxes, the search for proposals included;
+the median counts. --quick trains hardly at all, and looks at a few pictures.
 
 The peer is Ultralytics' yolo11n at 320 pixels, from scratch, for 15 minutes by the clock, with the settings of its own
 (`pip install ultralytics`, under AGPL-3.0; where it is not installed, it is named and left out).
 """
 
+import dataclasses
 import json
 import os
 import resource
@@ -32,18 +33,21 @@ import tyro
 from PIL import Image
 from reporting import check_writable, report
 
-from kerascnn.data import Split, open_source
-from kerascnn.data.resize import resize
+from kerascnn.data import Split, open_source, selective_search
 from kerascnn.metrics.detection import summarise_detections
 from kerascnn.ops import xyxy_to_cxcywh
+from kerascnn.report import draw_answer, draw_label, read_card
 from kerascnn.results import Detections
-from kerascnn.runs import open_run
-from kerascnn.tasks import sliding_window
+from kerascnn.runs import load_answerer, open_run
+from kerascnn.tasks import RegionHeads, rcnn, sliding_window
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
 LOWEST_SCORE = 0.01  # as that of detectors: AP counts detections that are far from sure
 QUICK_PICTURES = 6
 PEER_MINUTES, QUICK_PEER_MINUTES = 15.0, 0.2
+HURRY = ("--image-size", "96", "96", "--head-epochs", "1", "--fine-tune-epochs", "1")  # with --quick
+COLUMNS, PANEL = 3, (448, 336)  # of the picture; width and height
+JPEG_QUALITY = 85
 
 Detect = Callable[[np.ndarray], Detections]
 # From a split to what is found in each picture, and the seconds that it took.
@@ -54,7 +58,7 @@ Look = Callable[[Split], list[tuple[Detections, float]]]
 class Config:
     """Compare detectors."""
 
-    detectors: tuple[str, ...] = ("sliding_window", "yolo", "yolo11n")
+    detectors: tuple[str, ...] = ("sliding_window", "rcnn", "fast_rcnn", "faster_rcnn", "yolo", "yolo11n")
     """Which of them."""
     seeds: tuple[int, ...] = (0,)
     """One training of each for each."""
@@ -62,8 +66,20 @@ class Config:
     """Where to keep the run folders. One that is there already is measured, and not trained again."""
     json: Path | None = None
     """Where to write the rows."""
+    picture: Path | None = None
+    """Where to write a test picture with what is on it, and what each detector finds, with the last seed, as JPEG."""
+    pictured: int = 0
+    """Number of that test picture."""
     quick: bool = False
     """Train hardly at all, and look at a few pictures."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """How good a detector is, and what it finds in each test picture, as sure as it has to be."""
+
+    row: dict[str, Any]
+    detections: list[Detections]
 
 
 def main(config: Config) -> None:
@@ -74,30 +90,39 @@ def main(config: Config) -> None:
     root = os.environ.get("KERASCNN_DATA")
     if root is None:
         sys.exit("Set KERASCNN_DATA to a folder that holds bccd.")
-    check_writable(config.json)
+    check_writable(config.json, config.picture)
     detectors = [name for name in config.detectors if name != "yolo11n" or find_spec("ultralytics")]
     if len(detectors) < len(config.detectors):
         print("yolo11n is left out: ultralytics is not installed.")
     data = f"voc:{Path(root) / 'bccd'}"
     with tempfile.TemporaryDirectory() as temporary:
         folder = config.runs or Path(temporary)
-        rows = [compare(name, data, seed, folder, config.quick) for name in detectors for seed in config.seeds]
-    report("detectors of BCCD, test pictures", rows, config.json)
+        source = open_source(data, annotation="boxes")
+        split = source.test.select(np.arange(QUICK_PICTURES)) if config.quick else source.test
+        measured = [
+            compare(name, data, seed, folder, split, config.quick) for name in detectors for seed in config.seeds
+        ]
+    report("detectors of BCCD, test pictures", [each.row for each in measured], config.json)
+    if config.picture is not None:
+        found = {each.row["detector"]: each.detections[config.pictured] for each in measured}
+        boxes, class_ids = (split.annotations[key][config.pictured] for key in ("boxes", "class_ids"))
+        true = Detections(source.classes, boxes, np.ones(len(boxes), np.float32), class_ids)
+        draw(split.picture(config.pictured), true, found).save(config.picture, quality=JPEG_QUALITY)
 
 
-def compare(name: str, data: str, seed: int, folder: Path, quick: bool) -> dict[str, Any]:
+def compare(name: str, data: str, seed: int, folder: Path, split: Split, quick: bool) -> Measured:
     """Train one detector with one seed, and measure it."""
-    is_there = (folder / f"{name}_{seed}").exists()
+    output = folder / f"{name}_{seed}"
+    is_there = output.exists()
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    look = DETECTORS[name](data, seed, folder / f"{name}_{seed}", quick)
+    look = DETECTORS[name](data, seed, output, quick)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    source = open_source(data, annotation="boxes")
-    split = source.test.select(np.arange(QUICK_PICTURES)) if quick else source.test
+    card = read_card(output) if (output / "card.json").exists() else {}  # the peer has none
     detections, seconds = zip(*look(split), strict=True)
     annotations = (split.annotations[key] for key in ("boxes", "class_ids"))
     targets = [np.column_stack(each) for each in zip(*annotations, strict=True)]
-    metrics = summarise_detections(targets, [found.rows for found in detections], source.classes)
-    return {
+    metrics = summarise_detections(targets, [found.rows for found in detections], detections[0].classes)
+    row = {
         "detector": name,
         "seed": seed,
         **{f"{row['class']}_ap50": row["ap50"] for row in metrics["per_class"]},
@@ -105,11 +130,26 @@ def compare(name: str, data: str, seed: int, folder: Path, quick: bool) -> dict[
         "coco_ap": metrics["ap"],
         "ms_a_picture": float(np.median(seconds)) * 1e3,
         "training_cpu_minutes": None if is_there else _minutes(after) - _minutes(before),
+        "parameters": card.get("parameters"),
     }
+    threshold = {**card.get("chosen", {}), **card.get("detection", {})}.get("score_threshold", 0.5)
+    return Measured(row, [found.above(threshold) for found in detections])
 
 
 def _minutes(usage: resource.struct_rusage) -> float:
     return (usage.ru_utime + usage.ru_stime) / 60
+
+
+def draw(picture: np.ndarray, true: Detections, found: dict[str, Detections]) -> Image.Image:
+    """Draw what is in a picture, and beside it what each detector finds there."""
+    answers = {"as it is labelled": true} | found
+    sheet = Image.new("RGB", (COLUMNS * PANEL[0], -(-len(answers) // COLUMNS) * PANEL[1]), "white")
+    for position, (name, answer) in enumerate(answers.items()):
+        drawn = draw_label(draw_answer(answer, picture), name.replace("_", " "))
+        row, column = divmod(position, COLUMNS)
+        panel = Image.fromarray(drawn).resize(PANEL, Image.Resampling.LANCZOS)
+        sheet.paste(panel, (column * PANEL[0], row * PANEL[1]))
+    return sheet
 
 
 def time_each(detect: Detect, split: Split) -> list[tuple[Detections, float]]:
@@ -133,18 +173,26 @@ def train_sliding_window(data: str, seed: int, output: Path, quick: bool) -> Loo
     return partial(time_each, sliding_window(task, score_threshold=LOWEST_SCORE, **settings).detect)
 
 
-def train_yolo(data: str, seed: int, output: Path, quick: bool) -> Look:
-    """YOLO on MobileNetV2, from what a classifier of dogs learnt."""
-    options = ("--image-size", "96", "96", "--head-epochs", "1", "--fine-tune-epochs", "1") if quick else ()
-    run_pipeline("train_yolo.py", data, seed, output, "--weights", "stanford_dogs", *options)
-    task, _, _ = open_run(output)
-    model = task.serving_model()
+def train_rcnn(data: str, seed: int, output: Path, quick: bool) -> Look:
+    """The classifier of regions that a search proposes, with SVMs."""
+    run_pipeline("train_rcnn.py", data, seed, output, "--variant", "rcnn", *(HURRY if quick else ()))
+    task, card, _ = open_run(output)
+    settings = {key: card["detection"][key] for key in ("context", "iou_threshold")}
+    propose = partial(selective_search, **card["detection"]["proposals"])
+    heads = RegionHeads.load(output / "heads.npz")
+    return partial(time_each, rcnn(task, heads=heads, propose=propose, score_threshold=LOWEST_SCORE, **settings).detect)
 
-    def detect(image: np.ndarray) -> Detections:
-        outputs = model.predict_on_batch(resize(image, task.image_size).numpy()[np.newaxis])
-        return task.decode(outputs, [image.shape[:2]])[0]
 
-    return partial(time_each, detect)
+def train_network(script: str, *options: str) -> Callable[[str, int, Path, bool], Look]:
+    """One network for the whole picture, on MobileNetV2, from what a classifier of dogs learnt."""
+
+    def train(data: str, seed: int, output: Path, quick: bool) -> Look:
+        run_pipeline(script, data, seed, output, "--weights", "stanford_dogs", *options, *(HURRY if quick else ()))
+        task, _, _ = open_run(output)
+        task = dataclasses.replace(task, score_threshold=LOWEST_SCORE)
+        return partial(time_each, load_answerer(output, task, "keras"))
+
+    return train
 
 
 def train_ultralytics(data: str, seed: int, output: Path, quick: bool) -> Look:
@@ -208,7 +256,10 @@ def run_pipeline(script: str, data: str, seed: int, output: Path, *options: str)
 # From the data, a seed, the folder to write and whether to hurry, to the trained detector.
 DETECTORS: dict[str, Callable[[str, int, Path, bool], Look]] = {
     "sliding_window": train_sliding_window,
-    "yolo": train_yolo,
+    "rcnn": train_rcnn,
+    "fast_rcnn": train_network("train_rcnn.py", "--variant", "fast"),
+    "faster_rcnn": train_network("train_rcnn.py"),
+    "yolo": train_network("train_yolo.py"),
     "yolo11n": train_ultralytics,
 }
 

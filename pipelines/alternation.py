@@ -65,7 +65,6 @@ def join(histories: Sequence[History]) -> History:
             joined.rows.append(named | {"epoch": before + row["epoch"], "stage": f"{number}: {row['stage']}"})
         joined.stages += [stage | {"name": f"{number}: {stage['name']}"} for stage in history.stages]
         joined.best_epoch = before + history.best_epoch
-        joined.interrupted |= history.interrupted
     return joined
 
 

@@ -7,7 +7,7 @@ import pytest
 TESTS = Path(__file__).parent
 TOGETHER = ("pipelines", "export")  # folders whose files share a fixture of the whole session
 
-APART = ("test_train_rcnn.py",)  # shares no run with the other files of its folder, which take longest as it is
+APART = ("test_train_rcnn.py", "test_alternation.py")  # share no run with the rest of their folder, which takes longest
 
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in a hook of the same name, which may come first

@@ -9,7 +9,7 @@ import pytest
 from keras import layers
 from safetensors.numpy import save_file
 
-from kerascnn.architectures import load_weights
+from kerascnn.architectures import copy_weights, load_weights
 from kerascnn.architectures.weights import read_layers
 
 BASE = ("stem", "depthwise", "norm")
@@ -267,3 +267,26 @@ def test_links_to_other_files_are_not_followed(donor, tmp_path):
     with h5py.File(tmp_path / "link.h5", "w") as file:
         file["layers"] = h5py.ExternalLink(tmp_path / "x.weights.h5", "/layers")
     assert read_layers(tmp_path / "link.h5") == {}
+
+
+def test_weights_are_copied_to_layers_of_the_same_names_and_to_no_others(donor, model):
+    body = randomise(build(0), seed=2)
+    head = [array.copy() for array in model.get_layer("predictions").get_weights()]
+    copy_weights(body, model)
+    assert_same(model, body, BASE)
+    for array, expected in zip(model.get_layer("predictions").get_weights(), head, strict=True):
+        np.testing.assert_array_equal(array, expected)
+    copy_weights(donor, model)
+    assert_same(model, donor, (*BASE, "predictions"))
+
+
+def test_nothing_is_copied_where_something_does_not_fit(donor):
+    wide = randomise(build(5), seed=1)  # only its last layer differs
+    before = wide.get_weights()
+    with pytest.raises(ValueError, match=r"predictions of tiny has weights of \[\(4, 5\), \(5,\)\]"):
+        copy_weights(donor, wide)
+    for array, expected in zip(wide.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(array, expected)
+    inputs = layers.Input((4,))
+    with pytest.raises(ValueError, match="tiny and other have no layers of the same name"):
+        copy_weights(donor, keras.Model(inputs, layers.Dense(2, name="own")(inputs), name="other"))
