@@ -49,6 +49,19 @@ class NonMaxSuppression(layers.Layer):
         """Suppress."""
         return non_max_suppression(boxes, scores, class_ids=class_ids, **self.suppression)._asdict()
 
+    def compute_output_spec(
+        self, boxes: keras.KerasTensor, scores: keras.KerasTensor, class_ids: keras.KerasTensor | None = None
+    ) -> dict[str, keras.KerasTensor]:
+        """Say what comes out: of that there is as much for any N, also where JAX does not know it yet."""
+        batch_size, kept = boxes.shape[0], self.suppression["max_detections"]
+        return {
+            "boxes": keras.KerasTensor((batch_size, kept, 4), "float32"),
+            "scores": keras.KerasTensor((batch_size, kept), "float32"),
+            "class_ids": keras.KerasTensor((batch_size, kept), "int32"),
+            "indices": keras.KerasTensor((batch_size, kept), "int32"),
+            "count": keras.KerasTensor((batch_size,), "int32"),
+        }
+
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that make the layer again."""
         return super().get_config() | self.suppression
