@@ -133,6 +133,11 @@ class Config(RegionConfig):
 
 def main(config: Config) -> int:
     """Train. Returns the exit status: 1 if an exported file missed its budget."""
+    if config.training == "alternating" and config.variant != "faster":
+        raise ValueError(
+            "--training alternating is for faster, whose two stages can take turns. "
+            f"Received: --variant {config.variant}."
+        )
     config = (_smoke(config) if config.smoke else config).with_defaults()
     return VARIANTS[config.variant](config)
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import time
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerascnn.data import Source, Split
+from kerascnn.data.resize import resize_sample
 from kerascnn.export import PRECISIONS
 from kerascnn.report import read_card
 from kerascnn.runs import (
@@ -27,7 +29,7 @@ from kerascnn.runs import (
     write_trained_run,
     writing,
 )
-from kerascnn.tasks import ClassificationTask, classification, landmarks, localization
+from kerascnn.tasks import ClassificationTask, classification, landmarks, localization, region_detection
 from kerascnn.training import History, Stage
 
 CLASSES = ("dark", "light")
@@ -208,6 +210,24 @@ def test_a_model_of_a_run_is_asked_about_pictures_of_any_size(written, task, mod
     ask = load_answerer(written[0], task, model)
     answers = [ask(np.full((*size, 3), level, np.uint8)) for size, level in (((16, 16), 40), ((33, 70), 210))]
     assert [answer.class_name for answer in answers] == ["dark", "light"]
+
+
+def test_a_model_that_is_told_where_to_look_gets_the_proposals_of_each_picture(tmp_path, monkeypatch):
+    keras.utils.set_random_seed(0)
+    options = {"image_size": (32, 64), "strides": (16,), "pool_size": 3, "hidden_units": 8, "alpha": 0.35}
+    task = replace(region_detection("mobilenet_v2", CLASSES, **options), score_threshold=0.1)
+    picture = np.random.default_rng(0).integers(0, 256, (64, 128, 3)).astype(np.uint8)
+    found = np.float32([[0, 0, 40, 40], [20, 10, 90, 60], [50, 30, 70, 50]])
+    serve = task.serving_model()
+    monkeypatch.setattr(opening, "read_card", lambda _: {"proposals": {"max_proposals": 5}})
+    for count in (3, 1, 0):
+        monkeypatch.setattr(opening, "selective_search", lambda image, max_proposals, count=count: found[:count])
+        answer = load_answerer(tmp_path, task, "keras")(picture)
+        small = task.inputs(resize_sample({"image": picture, "proposals": found[:count]}, task.image_size))
+        outputs = serve.predict({name: np.asarray(each)[np.newaxis] for name, each in small.items()}, verbose=0)
+        (expected,) = task.answers(outputs, [picture.shape[:2]])
+        assert bool(len(expected)) == bool(count)
+        np.testing.assert_allclose(answer.rows, expected.rows, atol=1e-3)
 
 
 def test_an_unknown_model_and_a_missing_file_are_errors(written, task, tmp_path):

@@ -64,3 +64,8 @@ def test_options_of_body_heads_and_losses_are_checked_before_data_are_read(monke
             script.main(script.Config(**settings))
     with pytest.raises(ValueError, match="Give --hidden-units by itself, not in --options"):
         script.main(script.Config(options={"hidden_units": 8}))
+    with pytest.raises(ValueError, match="cannot be finished before the last: go on with --resume alone"):
+        script.main(script.Config(training="alternating", finish=True))
+    for variant in ("rcnn", "fast"):
+        with pytest.raises(ValueError, match=rf"--training alternating is for faster, .*Received: --variant {variant}"):
+            script.main(script.Config(training="alternating", variant=variant))
