@@ -6,7 +6,15 @@ from kerascnn.export import TFLiteModel
 from kerascnn.ops import describe
 from kerascnn.results import Classification, Detections, Landmarks
 from kerascnn.runs import open_run, write_run
-from kerascnn.tasks import classification, detection, landmarks, load_task, localization, sliding_window
+from kerascnn.tasks import (
+    classification,
+    detection,
+    landmarks,
+    load_task,
+    localization,
+    sliding_window,
+    two_stage_detection,
+)
 from kerascnn.training import Checkpoint, Stage, distribute, fit, from_scratch, transfer
 
 __version__ = "0.1.0"
@@ -40,5 +48,6 @@ __all__ = [
     "sliding_window",
     "tfds_source",
     "transfer",
+    "two_stage_detection",
     "write_run",
 ]

@@ -220,8 +220,8 @@ def _smoke(config: Config) -> Config:
     else:
         settings |= {"image_size": (96, 96), "strides": (16, 32), "filters": 16, "hidden_units": 32}
         settings |= {"num_proposals": 20, "max_candidates": 100}
-    options = config.options or {"alpha": 0.35}  # of mobilenet_v2, the default
-    return make_small(config, f"smoke_{NAMES[config.variant]}", **settings, options=options)
+    thin = {"alpha": 0.35} if config.architecture == Config.architecture else {}  # other networks have no alpha
+    return make_small(config, f"smoke_{NAMES[config.variant]}", **settings, options=thin | config.options)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from kerascnn.architectures import fast_rcnn, faster_rcnn, region_proposal_network
+from kerascnn.architectures import build, fast_rcnn, faster_rcnn, region_proposal_network
 from kerascnn.losses import RegionClassLoss, RegionProposalLoss
 from kerascnn.ops import anchor_boxes, split_region_classes, split_regions
 
@@ -69,6 +69,22 @@ def test_the_three_answer_alike_with_the_same_weights(options, pooling, tmp_path
     both.save(tmp_path / "model.keras")
     stored = keras.saving.load_model(tmp_path / "model.keras", compile=False, safe_mode=True)
     np.testing.assert_allclose(as_numpy(stored(pictures)["roi"]), found["roi"], rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("body", "channels"), [("vgg16", 512), ("resnet50", 1024)])
+def test_the_bodies_of_the_papers_take_their_weights_and_answer(body, channels, tmp_path):
+    donor = build(body, (64, 64, 3), 2, **({"hidden_units": 0} if body == "vgg16" else {}))
+    donor.save_weights(tmp_path / "body.weights.h5")
+    options = {"strides": (16,), "scales": ((16, 32, 48),), "filters": 8, "weights": tmp_path / "body.weights.h5"}
+    model = faster_rcnn(body, SHAPE, 2, **options, **HEAD, **PROPOSALS)
+    assert model.get_layer("rpn_conv").kernel.shape == (3, 3, channels, 8)
+    taken = [layer.name for layer in model.layers if layer.weights and not layer.name.startswith(("rpn_", "roi_"))]
+    for name in taken:
+        for array, expected in zip(model.get_layer(name).weights, donor.get_layer(name).weights, strict=True):
+            np.testing.assert_array_equal(as_numpy(array), as_numpy(expected))
+    outputs = model(make_pictures(2))
+    assert (outputs["rpn"].shape, outputs["roi"].shape) == ((2, 4 * 6 * 9, 9), (2, 5, 15))
+    assert np.isfinite(as_numpy(outputs["roi"])).all()
 
 
 def test_vgg16_ends_at_its_last_convolution():
