@@ -99,6 +99,8 @@ def main(config: Config) -> None:
         folder = config.runs or Path(temporary)
         source = open_source(data, annotation="boxes")
         split = source.test.select(np.arange(QUICK_PICTURES)) if config.quick else source.test
+        if not 0 <= config.pictured < len(split):
+            sys.exit(f"pictured must be from 0 to {len(split) - 1}. Received: {config.pictured}.")
         measured = [
             compare(name, data, seed, folder, split, config.quick) for name in detectors for seed in config.seeds
         ]

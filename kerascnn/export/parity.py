@@ -75,7 +75,8 @@ class Reference:
         Raises:
             ValueError: if there is no batch.
         """
-        return cls.from_predictor(partial(task.serving_model().predict, verbose=0), batches)
+        predict = partial(task.serving_model().predict, batch_size=task.predicted_at_once, verbose=0)
+        return cls.from_predictor(predict, batches)
 
     @classmethod
     def from_predictor(cls, predict: Predictor, batches: Batches) -> "Reference":

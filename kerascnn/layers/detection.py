@@ -52,7 +52,7 @@ class NonMaxSuppression(layers.Layer):
     def compute_output_spec(
         self, boxes: keras.KerasTensor, scores: keras.KerasTensor, class_ids: keras.KerasTensor | None = None
     ) -> dict[str, keras.KerasTensor]:
-        """Say what comes out: of that there is as much for any N, also where JAX does not know it yet."""
+        """Give shapes and types, which are the same for any N: JAX cannot trace a number that it does not know."""
         batch_size, kept = boxes.shape[0], self.suppression["max_detections"]
         return {
             "boxes": keras.KerasTensor((batch_size, kept, 4), "float32"),

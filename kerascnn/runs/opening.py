@@ -137,9 +137,9 @@ def load_predictor(path: str | Path, task: Task, model: str) -> Callable[[Batche
         ValueError: for an unknown model.
         FileNotFoundError: if the run has no file of that precision, because it missed its budget.
     """
-    keras_model = model == "keras"
-    predict = partial(task.serving_model().predict, verbose=0) if keras_model else _open_file(path, model).predict
-    return partial(Reference.from_predictor, predict)
+    if model == "keras":
+        return partial(Reference.of, task)
+    return partial(Reference.from_predictor, _open_file(path, model).predict)
 
 
 def load_answerer(path: str | Path, task: Task, model: str) -> Callable[[np.ndarray], Any]:

@@ -23,6 +23,7 @@ class FastRCNNTask(DetectionTask):
 
     name: ClassVar[str] = "fast_rcnn"
     precisions: ClassVar[tuple[str, ...]] = ()  # what proposes regions, selective search, is no part of a .tflite file
+    predicted_at_once: ClassVar[int] = 2  # pooled, the 1,000 regions of a picture take some hundred megabytes
 
     def __post_init__(self) -> None:
         """Refuse names that do not fit the network."""

@@ -33,6 +33,7 @@ class Task(ABC):
         monitor: the metric whose best value on the validation data is the best epoch; the lower loss decides a tie.
         monitor_mode: whether the best value is the highest, `max`, or the lowest, `min`.
         precisions: of the .tflite files that can be made of it.
+        predicted_at_once: pictures that the serving model is asked about together, which bounds its memory.
     """
 
     name: ClassVar[str]
@@ -41,6 +42,7 @@ class Task(ABC):
     monitor: ClassVar[str]
     monitor_mode: ClassVar[Literal["max", "min"]] = "max"
     precisions: ClassVar[tuple[str, ...]] = PRECISIONS
+    predicted_at_once: ClassVar[int] = 32
     model: keras.Model
     classes: tuple[str, ...]
     weights_report: WeightsReport | None = None

@@ -21,6 +21,8 @@ def test_suppression_in_a_model_is_that_of_the_function_and_can_be_stored(tmp_pa
         found = each.predict_on_batch([boxes, scores])
         for name, values in expected._asdict().items():
             np.testing.assert_array_equal(found[name], values)
+            stated = each.output[name]
+            assert (stated.shape[1:], stated.dtype) == (values.shape[1:], found[name].dtype.name)
     assert 0 < min(found["count"]) < max(found["count"]) < 99
 
 

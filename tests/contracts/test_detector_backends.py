@@ -1,15 +1,11 @@
 """Detectors' losses, metrics and networks are `keras.ops` only: some tests of other files, run again on JAX."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
+
+from tests.processes import run_on_jax
 
 pytest.importorskip("jax")
 
-FOLDER = Path(__file__).parents[1]
 TESTS = (
     "losses/test_yolo_v1.py::test_is_the_sum_over_cells_and_boxes_of_the_paper[0-size1-3-3-4-weights1]",
     "losses/test_yolo_v1.py::test_one_batch_is_learnt",
@@ -22,8 +18,4 @@ TESTS = (
 
 
 def test_tests_that_pass_on_tensorflow_pass_on_jax():
-    environment = os.environ | {"KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"  # these steps are faster than the compiler
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *(str(FOLDER / name) for name in TESTS)]
-    outcome = subprocess.run(command, cwd=FOLDER.parent, env=environment, capture_output=True, text=True, timeout=600)
-    assert outcome.returncode == 0, outcome.stdout[-4000:]
+    run_on_jax(*TESTS)
