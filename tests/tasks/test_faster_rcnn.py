@@ -111,6 +111,24 @@ def test_the_second_stage_takes_pictures_with_proposals(second, pictures):
     assert reference.outputs["location"].shape == (2, 100, 4)
 
 
+def test_memory_does_not_grow_with_the_pictures(second, monkeypatch):
+    images = np.random.default_rng(2).integers(0, 256, (3, *SIZE, 3)).astype(np.uint8)
+    inputs = {"image": images, "proposals": np.float32([[[0, 0, 40, 40], [20, 10, 90, 60]]] * 3)}
+    seen, predict = [], keras.Model.predict
+
+    def watch(model, inputs, **options):
+        seen.append(options["batch_size"])
+        return predict(model, inputs, **options)
+
+    monkeypatch.setattr(keras.Model, "predict", watch)
+    together = Reference.of(second, [(inputs, np.concatenate([ROWS, ROWS[:1]]))]).outputs
+    assert seen == [second.predicted_at_once] and second.predicted_at_once < 3
+    for number in range(3):
+        alone = second.serving_model().predict_on_batch({name: each[[number]] for name, each in inputs.items()})
+        for name, values in alone.items():
+            np.testing.assert_allclose(together[name][number], values[0], atol=1e-4)
+
+
 def test_samples_without_proposals_are_refused(second):
     with pytest.raises(ValueError, match="with_proposals"):
         second.inputs({"image": 0})
