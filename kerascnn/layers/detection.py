@@ -9,6 +9,7 @@ from keras import layers, ops
 
 from kerascnn.ops import non_max_suppression
 from kerascnn.ops.grids import Places, check_form, decode_offsets
+from kerascnn.ops.nms import check_options
 
 
 @keras.saving.register_keras_serializable("kerascnn")
@@ -25,6 +26,9 @@ class NonMaxSuppression(layers.Layer):
     Inputs: boxes (B, N, 4), x1, y1, x2, y2, and scores (B, N) or (B, N, classes); with scores (B, N) perhaps class_ids
     (B, N). Output: what is kept, by the names `boxes` (B, D, 4), `scores`, `class_ids`, `indices` (B, D), and `count`
     (B,); class -1 is padding.
+
+    Raises:
+        ValueError: for an option out of range.
     """
 
     def __init__(
@@ -36,6 +40,7 @@ class NonMaxSuppression(layers.Layer):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        check_options(iou_threshold, max_detections, max_candidates)
         self.suppression = {
             "iou_threshold": iou_threshold,
             "score_threshold": score_threshold,

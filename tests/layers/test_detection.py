@@ -26,6 +26,11 @@ def test_suppression_in_a_model_is_that_of_the_function_and_can_be_stored(tmp_pa
     assert 0 < min(found["count"]) < max(found["count"]) < 99
 
 
+def test_suppression_is_refused_before_a_graph_is_made():
+    with pytest.raises(ValueError, match="max_detections must be a whole number"):
+        NonMaxSuppression(max_detections=0)
+
+
 ANCHORS = ((10.0, 20.0), (30.5, 5.0), (7.0, 7.0))
 
 
