@@ -13,9 +13,9 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kerascnn.architectures.catalogue import build
+from kerascnn.architectures.bodies import build_body
 from kerascnn.architectures.darknet import NEGATIVE_SLOPE
-from kerascnn.architectures.strides import check_maps, stride_layers
+from kerascnn.architectures.strides import stride_layers
 from kerascnn.layers import AnchorGrid
 
 Tensor = keras.KerasTensor
@@ -23,7 +23,6 @@ Tensor = keras.KerasTensor
 PASSTHROUGH_FILTERS = 64  # of YOLOv2, before the finer map is folded into the coarser one
 OBJECT_SHARE = 0.01  # what an untrained network says of every prediction, so that the many empty ones do not drown it
 MOMENTUM = 0.97  # of the new batch normalisations: their statistics start from nothing, and an epoch may be a few steps
-SOME_SIZE = (64, 64)  # of a body that is copied for any size: a multiple of every stride, and not too small for any
 
 
 def yolo(
@@ -69,7 +68,7 @@ def yolo(
             not have, anchors that are not one list for each of them, a size that is no multiple of the last stride, a
             body whose maps are not the picture's size by their strides, or what the body's builder refuses.
     """
-    body = _build_body(architecture, input_shape, weights=weights, **options)
+    body = build_body(architecture, input_shape, weights=weights, **options)
     features = {int(name.removeprefix("stride")): body.get_layer(name).output for name in stride_layers(body)}
     _check(architecture, list(features), num_classes, strides, anchors, passthrough)
     steps = [stride for stride in sorted(features, reverse=True) if stride >= strides[0]]
@@ -93,19 +92,6 @@ def yolo(
     # In half precision, the places of a large picture would be rounded.
     outputs = layers.Concatenate(axis=1, dtype="float32", name="predictions")(heads) if len(heads) > 1 else heads[0]
     return keras.Model(body.input, outputs, name=architecture)
-
-
-def _build_body(architecture: str, input_shape: tuple[int, int, int], **options: Any) -> keras.Model:
-    """Build the body; that for pictures of any size is a copy of one for some size, which is all that builders make."""
-    any_size = tuple(input_shape[:2]) == (None, None)
-    body = build(architecture, (*SOME_SIZE, *input_shape[2:]) if any_size else input_shape, None, **options)
-    check_maps(body)
-    if not any_size:
-        return body
-    picture = layers.Input((None, None, *input_shape[2:]), dtype=body.input.dtype, name=body.input.name)
-    copied = keras.models.clone_model(body, input_tensors=picture)
-    copied.set_weights(body.get_weights())
-    return copied
 
 
 def _check(

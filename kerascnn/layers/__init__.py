@@ -1,6 +1,7 @@
 """The few serialisable layers and activations that Keras lacks."""
 
 from kerascnn.layers.classic import LocalResponseNormalization, scaled_tanh
+from kerascnn.layers.dense_prediction import CropLike, MaxUnpooling2D, PadToMultiple
 from kerascnn.layers.detection import AnchorGrid, NonMaxSuppression
 from kerascnn.layers.regions import (
     DetectionCandidates,
@@ -13,9 +14,12 @@ from kerascnn.layers.regions import (
 
 __all__ = [
     "AnchorGrid",
+    "CropLike",
     "DetectionCandidates",
     "LocalResponseNormalization",
+    "MaxUnpooling2D",
     "NonMaxSuppression",
+    "PadToMultiple",
     "ProposalCandidates",
     "PyramidLevel",
     "RegionGrid",
