@@ -3,6 +3,7 @@
 from kerascnn.architectures.alexnet import alexnet
 from kerascnn.architectures.catalogue import CLASSIFIERS, backbone, build, check_options, scratch_options
 from kerascnn.architectures.darknet import darknet19, extraction
+from kerascnn.architectures.deconvnet import deconvnet
 from kerascnn.architectures.fully_convolutional import to_fully_convolutional
 from kerascnn.architectures.heads import landmarker, localizer
 from kerascnn.architectures.inception import inception_v1
@@ -20,6 +21,7 @@ from kerascnn.architectures.resnet import (
     resnet152,
 )
 from kerascnn.architectures.strides import head_layers, headless, layers_below, layers_of, stride_layers
+from kerascnn.architectures.unet import backbone_unet, unet
 from kerascnn.architectures.vgg import vgg16
 from kerascnn.architectures.weights import HEADLESS_FILE, RELEASES, WeightsReport, copy_weights, load_weights
 from kerascnn.architectures.yolo import yolo
@@ -32,10 +34,12 @@ __all__ = [
     "WeightsReport",
     "alexnet",
     "backbone",
+    "backbone_unet",
     "build",
     "check_options",
     "copy_weights",
     "darknet19",
+    "deconvnet",
     "extraction",
     "fast_rcnn",
     "faster_rcnn",
@@ -62,6 +66,7 @@ __all__ = [
     "scratch_options",
     "stride_layers",
     "to_fully_convolutional",
+    "unet",
     "vgg16",
     "yolo",
     "yolo_v1",
