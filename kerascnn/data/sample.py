@@ -17,6 +17,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from kerascnn.ops.pixels import IGNORED
+
 SHAPES = {
     "image": (None, None, 3),
     "label": (),
@@ -31,7 +33,8 @@ SHAPES = {
 INTEGERS = ("label", "class_ids", "mask", "visibility", "identity")
 FLOATS = ("boxes", "proposals", "landmarks")
 PADDING = -1  # class of a box that is only there to fill a batch
-IGNORED = 255  # class of a pixel that no loss and no metric counts
+
+__all__ = ["FLOATS", "IGNORED", "INTEGERS", "PADDING", "SHAPES", "check_sample"]
 
 
 def check_sample(sample: Mapping[str, np.ndarray]) -> None:

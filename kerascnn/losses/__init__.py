@@ -4,6 +4,7 @@ from kerascnn.losses.classification import AuxiliaryCrossEntropy, SmoothedCrossE
 from kerascnn.losses.landmarks import LandmarkLoss
 from kerascnn.losses.localization import LocalizationLoss
 from kerascnn.losses.rcnn import RegionClassLoss, RegionProposalLoss
+from kerascnn.losses.segmentation import SegmentationLoss
 from kerascnn.losses.yolo import YoloLoss
 from kerascnn.losses.yolo_v1 import YoloV1Loss
 
@@ -13,6 +14,7 @@ __all__ = [
     "LocalizationLoss",
     "RegionClassLoss",
     "RegionProposalLoss",
+    "SegmentationLoss",
     "SmoothedCrossEntropy",
     "YoloLoss",
     "YoloV1Loss",

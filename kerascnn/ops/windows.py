@@ -190,9 +190,25 @@ def interpolate(images: keras.KerasTensor, rows: keras.KerasTensor, columns: ker
         (B, h, w, C) float32, whole numbers in 0..255. Where a pixel lies just between two numbers, `resize` may have
         the other one.
     """
-    x = ops.cast(images, "float32")
+    return ops.clip(ops.round(sample_bilinearly(images, rows, columns)), 0, 255)
+
+
+def sample_bilinearly(
+    maps: keras.KerasTensor, rows: keras.KerasTensor, columns: keras.KerasTensor
+) -> keras.KerasTensor:
+    """Read maps at the crossings of rows and columns.
+
+    Args:
+        maps: (B, H, W, C).
+        rows: (h,) float32, from 0 to H - 1, of `source_positions`.
+        columns: (w,) float32, likewise.
+
+    Returns:
+        (B, h, w, C) float32.
+    """
+    x = ops.cast(maps, "float32")
     for axis, positions in ((1, rows), (2, columns)):
         low, high = (ops.cast(whole(positions), "int32") for whole in (ops.floor, ops.ceil))
         share = ops.reshape(positions - ops.floor(positions), (-1, 1, 1) if axis == 1 else (-1, 1))
         x = ops.take(x, low, axis=axis) * (1 - share) + ops.take(x, high, axis=axis) * share
-    return ops.clip(ops.round(x), 0, 255)
+    return x
