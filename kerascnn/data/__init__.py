@@ -28,6 +28,7 @@ from kerascnn.data.augment import (
 )
 from kerascnn.data.object_sizes import object_sizes
 from kerascnn.data.pipeline import pipeline
+from kerascnn.data.pixel_counts import balance_pixels
 from kerascnn.data.proposals import draw_proposals, with_proposals
 from kerascnn.data.regions import region_pictures, region_source
 from kerascnn.data.selective_search import selective_search
@@ -40,6 +41,7 @@ from kerascnn.data.sources import (
     faces_source,
     folder,
     idx,
+    masks,
     open_source,
     pictures,
     scenes_source,
@@ -52,6 +54,7 @@ from kerascnn.data.windows import window_scales, window_source
 __all__ = [
     "Source",
     "Split",
+    "balance_pixels",
     "blur",
     "coco",
     "color_jitter",
@@ -66,6 +69,7 @@ __all__ = [
     "folder",
     "grid_mask",
     "idx",
+    "masks",
     "measure_colors",
     "mirror",
     "mix",

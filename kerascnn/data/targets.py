@@ -14,7 +14,7 @@ def add_rows(sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
     Returns:
         The sample. One with boxes has `objects` (N, 5) float32 too: x1, y1, x2, y2, class, the largest first, padding
         of class -1 last. One with landmarks has `points` (K, 3) float32 too: x, y, visibility, which is 1 where the
-        sample does not say it.
+        sample does not say it. One with a mask has `pixels` too: the mask, or (H, W, 2) float32, class and weight.
     """
     rows = dict(sample)
     if "boxes" in sample:
@@ -23,6 +23,10 @@ def add_rows(sample: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         visibility = sample.get("visibility", tf.ones(tf.shape(sample["landmarks"])[:1], tf.int32))
         points = [sample["landmarks"], tf.cast(visibility, tf.float32)[:, tf.newaxis]]
         rows["points"] = tf.concat(points, axis=-1)
+    if "mask" in sample:
+        weights = [sample["pixel_weights"]] if "pixel_weights" in sample else []
+        pixels = [tf.cast(sample["mask"], tf.float32), *weights]
+        rows["pixels"] = tf.stack(pixels, axis=-1) if weights else sample["mask"]
     return rows
 
 

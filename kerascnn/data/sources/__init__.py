@@ -2,11 +2,14 @@
 
 import dataclasses
 import logging
+from functools import partial
 from pathlib import Path
 
 from kerascnn.data.sources.coco import coco
+from kerascnn.data.sources.coco_masks import coco_masks
 from kerascnn.data.sources.folder import folder, pictures
 from kerascnn.data.sources.idx import FASHION_MNIST_CLASSES, idx
+from kerascnn.data.sources.masks import masks
 from kerascnn.data.sources.source import Source, Split, describe_source
 from kerascnn.data.sources.table import csv_boxes
 from kerascnn.data.sources.tfds import faces_source, scenes_source, tfds_source
@@ -17,11 +20,13 @@ __all__ = [
     "Source",
     "Split",
     "coco",
+    "coco_masks",
     "csv_boxes",
     "describe_source",
     "faces_source",
     "folder",
     "idx",
+    "masks",
     "open_source",
     "pictures",
     "scenes_source",
@@ -33,8 +38,10 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 BOXED = {"voc": voc, "coco": coco, "yolo": yolo, "csv": csv_boxes}
+MASKED = {"masks": masks, "binary_masks": partial(masks, binary=True), "coco": coco_masks}
 HOLDERS = {
     "boxes": "voc:FOLDER, coco:FOLDER, yolo:FOLDER, csv:FILE, scenes, or a tfds:NAME for detection have boxes",
+    "mask": "masks:FOLDER, binary_masks:FOLDER, coco:FOLDER, scenes, or a tfds:NAME for segmentation have masks",
     "landmarks": "faces, or a tfds:NAME with landmarks have these",
     "label": "a folder of class folders, tfds:NAME, fashion_mnist:FOLDER, idx:FOLDER, or scenes have labels",
 }
@@ -46,10 +53,11 @@ def open_source(spec: str, *, seed: int = 0, annotation: str | None = "label") -
     Args:
         spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes`, `scenes/CONFIG`, `faces` or
             `faces/CONFIG`, the embedded data sets; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX
-            files; and with boxes, `voc:FOLDER`, `coco:FOLDER`, `yolo:FOLDER` or `csv:FILE`.
+            files; with boxes, `voc:FOLDER`, `coco:FOLDER`, `yolo:FOLDER` or `csv:FILE`; and with masks, `masks:FOLDER`
+            or `binary_masks:FOLDER`.
         seed: decides which training pictures become the validation split of a data set that has none.
-        annotation: what the samples hold beside the picture, by its key: `label`, `boxes` or `landmarks`. None is what
-            the words say: boxes for the formats with boxes, landmarks for `faces`, else labels.
+        annotation: what the samples hold beside the picture, by its key: `label`, `boxes`, `mask` or `landmarks`. None
+            is what the words say: boxes and masks for the formats with these, landmarks for `faces`, else labels.
 
     Returns:
         The data set, named `spec`: `open_source(source.name, seed=seed)` opens it again.
@@ -77,6 +85,9 @@ def _open(spec: str, seed: int, annotation: str | None) -> Source:
         return tfds_source(rest, annotation=annotation or "label", seed=seed)
     if embedded == "scenes":
         return scenes_source(config or "full", annotation=annotation or "label")
+    if kind in MASKED and rest and (annotation == "mask" or kind not in BOXED):
+        _check_annotation(spec, annotation, "mask")
+        return MASKED[kind](rest, seed=seed)
     if kind in BOXED and rest:
         _check_annotation(spec, annotation, "boxes")
         return BOXED[kind](rest, seed=seed)
@@ -86,7 +97,7 @@ def _open(spec: str, seed: int, annotation: str | None) -> Source:
     if kind in ("fashion_mnist", "idx") and rest:
         _check_annotation(spec, annotation, "label")
         return idx(rest, FASHION_MNIST_CLASSES if kind == "fashion_mnist" else None, seed=seed)
-    if annotation in ("boxes", "landmarks") and not Path(spec).is_dir():
+    if annotation in ("boxes", "mask", "landmarks") and not Path(spec).is_dir():
         raise FileNotFoundError(f"There is no folder {spec}; {HOLDERS[annotation]}.")
     _check_annotation(spec, annotation, "label")
     return folder(spec, seed=seed)
@@ -94,7 +105,7 @@ def _open(spec: str, seed: int, annotation: str | None) -> Source:
 
 def _check_annotation(spec: str, annotation: str | None, held: str) -> None:
     if annotation not in (None, held):
-        kind = "labels" if held == "label" else held
+        kind = {"label": "labels", "mask": "masks"}.get(held, held)
         if annotation not in HOLDERS:
             raise ValueError(f"annotation must be {', '.join(HOLDERS)} or None. Received: annotation={annotation!r}.")
         raise ValueError(f"{spec} has {kind}; {HOLDERS[annotation]}. Received: annotation={annotation!r}.")

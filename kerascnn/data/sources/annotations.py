@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from kerascnn.data.masks import Masks, MaskTable, encode_mask
 from kerascnn.data.sample import INTEGERS, SHAPES
 
 # By key, an array for each sample: (N, ...) where all are alike, a list where they differ, as boxes do in number.
@@ -18,7 +19,9 @@ def make_lookup(annotations: Annotations) -> Callable[[tf.Tensor], dict[str, tf.
     return lambda index: {key: table[index] for key, table in tables.items()}
 
 
-def _make_table(key: str, values: Sequence[np.ndarray]) -> tf.Tensor | tf.RaggedTensor:
+def _make_table(key: str, values: Sequence[np.ndarray]) -> tf.Tensor | tf.RaggedTensor | MaskTable:
+    if isinstance(values, Masks):
+        return values.as_table()
     dtype = np.int32 if key in INTEGERS else np.float32
     arrays = [np.asarray(value, dtype) for value in values]
     none = np.zeros([side or 0 for side in SHAPES[key]], dtype)
@@ -30,15 +33,24 @@ def _make_table(key: str, values: Sequence[np.ndarray]) -> tf.Tensor | tf.Ragged
 def collect_annotations(samples: Sequence[Mapping[str, np.ndarray]], keys: Sequence[str]) -> Annotations:
     """Turn a list of annotations, by key each, into one by key: single numbers become an array (N,)."""
     columns = {key: [sample[key] for sample in samples] for key in keys}
-    return {key: np.array(values, np.int32) if SHAPES[key] == () else values for key, values in columns.items()}
+    return {key: _as_column(key, values) for key, values in columns.items()}
+
+
+def _as_column(key: str, values: list[np.ndarray]) -> Sequence[np.ndarray]:
+    if key == "mask":
+        return Masks([encode_mask(value) for value in values])
+    return np.array(values, np.int32) if SHAPES[key] == () else values
 
 
 def select_annotations(annotations: Annotations, indices: np.ndarray) -> Annotations:
     """Give the annotations of the samples at (n,) `indices`."""
-    return {
-        key: values[indices] if isinstance(values, np.ndarray) else [values[index] for index in indices]
-        for key, values in annotations.items()
-    }
+    return {key: _select(values, indices) for key, values in annotations.items()}
+
+
+def _select(values: Sequence[np.ndarray], indices: np.ndarray) -> Sequence[np.ndarray]:
+    if isinstance(values, Masks):
+        return values.select(indices)
+    return values[indices] if isinstance(values, np.ndarray) else [values[index] for index in indices]
 
 
 def annotation_texts(annotations: Annotations, count: int) -> list[str]:

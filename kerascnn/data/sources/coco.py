@@ -44,15 +44,13 @@ def coco(path: str | Path, *, seed: int = 0) -> Source:
             picture, no usable box at all, or a class without a box to train on.
     """
     root = Path(path)
-    if not root.is_dir():
-        raise FileNotFoundError(f"There is no folder {root}. Give a folder with annotations/ and the pictures.")
-    contents = {split: (file, _load(file)) for split, file in _find_files(root).items()}
+    contents = open_coco(root)
     classes: dict[str, None] = {}
     annotations, folders = {}, set()
     for split, (file, content) in contents.items():
-        folder = _find_pictures(root, file, content["images"])
+        folder = find_coco_pictures(root, file, content["images"])
         folders.add(folder)
-        names = _read_names(file, content["categories"])
+        names = read_category_names(file, content["categories"])
         classes |= dict.fromkeys(names.values())
         annotations[split] = _read(relative_name(file, root), folder, content, names)
     listed = {each.picture for split in annotations.values() for each in split}
@@ -63,6 +61,17 @@ def coco(path: str | Path, *, seed: int = 0) -> Source:
         if picture not in listed
     ]
     return make_source(f"coco:{path}", root, tuple(classes), annotations, not_listed, seed)
+
+
+def open_coco(root: Path) -> dict[str, tuple[Path, Mapping[str, Any]]]:
+    """Find the JSON file of each split, and read it.
+
+    Raises:
+        FileNotFoundError, ValueError: see `coco`.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(f"There is no folder {root}. Give a folder with annotations/ and the pictures.")
+    return {split: (file, _load(file)) for split, file in _find_files(root).items()}
 
 
 def _find_files(root: Path) -> dict[str, Path]:
@@ -110,14 +119,14 @@ def _load(file: Path) -> Mapping[str, Any]:
     return content
 
 
-def _read_names(file: Path, categories: Sequence[Mapping[str, Any]]) -> dict[int, str]:
+def read_category_names(file: Path, categories: Sequence[Mapping[str, Any]]) -> dict[int, str]:
     """Read the names of the classes by their ids, in ascending order."""
     if not all(isinstance(each.get("id"), int) and isinstance(each.get("name"), str) for each in categories):
         raise ValueError(f"{file} must have a number as the id and a text as the name of every category.")
     return {each["id"]: each["name"] for each in sorted(categories, key=lambda each: each["id"])}
 
 
-def _find_pictures(root: Path, file: Path, images: Sequence[Mapping[str, Any]]) -> Path:
+def find_coco_pictures(root: Path, file: Path, images: Sequence[Mapping[str, Any]]) -> Path:
     """Find the folder in which the pictures of a file lie: the first that has one of them."""
     word = SPLIT_WORD.search(file.stem)
     own = [root / word["folder"], root / "images" / word["folder"]] if word else []

@@ -95,7 +95,7 @@ class Split:
         )
 
     def count(self, num_classes: int) -> np.ndarray:
-        """Count each class: pictures by their label, else boxes, else the pictures in which a landmark is seen.
+        """Count each class: pictures by their label, else boxes, else the pictures in which it, or a landmark, is seen.
 
         Returns:
             (num_classes,) int64.
@@ -103,6 +103,9 @@ class Split:
         if "landmarks" in self.annotations:
             seen = self.annotations.get("visibility", np.ones((len(self), num_classes)))
             return np.sum(np.reshape(seen, (-1, num_classes)) > 0, axis=0, dtype=np.int64)
+        if "mask" in self.annotations:
+            seen = np.concatenate([[], *map(np.unique, self.annotations["mask"])]).astype(np.int64)
+            return np.bincount(seen[seen < num_classes], minlength=num_classes)
         found = self.labels if "label" in self.annotations else np.concatenate([[], *self.annotations["class_ids"]])
         return np.bincount(found[found >= 0].astype(np.int64), minlength=num_classes)
 

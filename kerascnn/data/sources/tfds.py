@@ -14,6 +14,7 @@ from kerascnn.data.checks import SetAside, UnusableError, check_picture
 from kerascnn.data.decode import open_picture
 from kerascnn.data.faces import LANDMARKS, Faces
 from kerascnn.data.faces.circumstances import IMAGE_SIZE as FACES_SIZE
+from kerascnn.data.masks import number_classes
 from kerascnn.data.scenes import Scenes
 from kerascnn.data.sources.annotations import collect_annotations
 from kerascnn.data.sources.crops import crop_to_boxes
@@ -23,6 +24,7 @@ Example = Mapping[str, Any]
 # From an example to its annotation, by the keys of a sample.
 Annotate = Callable[[Example], dict[str, np.ndarray]]
 BOXES = ("boxes", "class_ids")
+MASK_FEATURES = ("mask", "segmentation_mask")
 FACE_MARGIN = 0.2  # around the box of a face, in its longer sides
 
 
@@ -33,9 +35,9 @@ def tfds_source(name: str, *, annotation: str = "label", seed: int = 0, data_dir
 
     Args:
         name: as `tfds.load` takes it: `oxford_flowers102`, `imagenette/320px`.
-        annotation: `label`; `boxes`, which come from the feature `objects` that data sets for detection have; or
-            `landmarks`, from the feature of that name, with pairs `nose_x`, `nose_y`, as in `celeb_a`, which
-            does not say which are seen: all count as such.
+        annotation: `label`; `mask`, from the feature `mask` or `segmentation_mask`; `boxes`, which come from the
+            feature `objects` that data sets for detection have; or `landmarks`, from the feature of that name, with
+            pairs `nose_x`, `nose_y`, as in `celeb_a`, which does not say which are seen: all count as such.
         seed: decides which fifth of the training pictures is the validation split, where there is none.
         data_dir: where tfds keeps its data; by default where it always does.
 
@@ -55,7 +57,7 @@ def scenes_source(config: str = "full", *, annotation: str = "label", data_dir: 
     Args:
         config: `full` (1,000 pictures for training, 400 each for validation and test), `tiny` (80, 40, 40), and for
             localization, with one thing of a class or none in a picture, `one` (1,800, 480, 480) or `one_tiny`.
-        annotation: `label` or `boxes`.
+        annotation: `label`, `boxes` or `mask`.
         data_dir: where tfds keeps its data; by default where it always does.
 
     Raises:
@@ -111,6 +113,8 @@ def _read(builder: tfds.core.DatasetBuilder, name: str, annotation: str, seed: i
             raise ValueError(f"{name} has no box in its train split.")
         if "test" in splits and not splits["test"].count(len(classes)).any():
             del splits["test"]  # likewise with boxes
+    elif annotation == "mask":
+        classes = classes or number_classes(mask for split in splits.values() for mask in split.annotations["mask"])
     if "validation" not in splits:
         whole = splits["train"]
         if annotation == "label":
@@ -137,10 +141,24 @@ def _find_annotation(
     objects = dict(getattr(features.get("objects"), "feature", {}))  # of a sequence
     if annotation == "boxes" and {"bbox", "label"} <= set(objects):
         return tuple(objects["label"].names), ("objects",), BOXES, _boxes_of_objects
+    if annotation == "mask" and (found := [key for key in MASK_FEATURES if key in features]):
+        return _find_masks(features, found[0])
     if annotation == "landmarks" and "landmarks" in features:
         return _find_landmarks(features)
     wanted = "a class label" if annotation == "label" else annotation
     raise ValueError(f"{name} must have {wanted}. It has {', '.join(features)}.")
+
+
+def _find_masks(
+    features: dict[str, tfds.features.FeatureConnector], key: str
+) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], Annotate]:
+    """Do the same for masks; but those of the scenes have classes that are known by numbers only."""
+
+    def annotate(example: Example) -> dict[str, np.ndarray]:
+        return {"mask": np.asarray(example[key])[..., 0]}
+
+    names = ("background", *features["label"].names) if {*BOXES, "label"} <= set(features) else ()
+    return names, (key,), ("mask",), annotate
 
 
 def _find_landmarks(

@@ -307,7 +307,7 @@ def test_boxes_of_a_data_set_without_are_refused(toy, tmp_path):
         open_source("vocs:photos", annotation="boxes")
     with pytest.raises(ValueError, match=r"faces/tiny has landmarks; .* have labels\. Received: annotation='label'"):
         open_source("faces/tiny")
-    with pytest.raises(ValueError, match=r"annotation must be boxes, landmarks, label or None\. Received"):
+    with pytest.raises(ValueError, match=r"annotation must be boxes, mask, landmarks, label or None\. Received"):
         open_source("photos", annotation="box")
 
 
