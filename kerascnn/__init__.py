@@ -4,7 +4,7 @@ from kerascnn.architectures import backbone, load_weights, mobilenet_v2
 from kerascnn.data import folder, idx, mirror, open_source, pipeline, scenes_source, tfds_source
 from kerascnn.export import TFLiteModel
 from kerascnn.ops import describe
-from kerascnn.results import Classification, Detections, Landmarks
+from kerascnn.results import Classification, Detections, Landmarks, Mask
 from kerascnn.runs import open_run, write_run
 from kerascnn.tasks import (
     classification,
@@ -12,6 +12,7 @@ from kerascnn.tasks import (
     landmarks,
     load_task,
     localization,
+    segmentation,
     sliding_window,
     two_stage_detection,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "Classification",
     "Detections",
     "Landmarks",
+    "Mask",
     "Stage",
     "TFLiteModel",
     "backbone",
@@ -45,6 +47,7 @@ __all__ = [
     "open_source",
     "pipeline",
     "scenes_source",
+    "segmentation",
     "sliding_window",
     "tfds_source",
     "transfer",

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import ndimage
+
+IGNORED = 255  # class of a pixel that is not counted
 
 
 @dataclass(frozen=True, eq=False)  # arrays do not compare to one truth value
@@ -78,6 +81,53 @@ class Detections:
         """Give the boxes whose score is greater."""
         kept = self.scores > score
         return Detections(self.classes, self.boxes[kept], self.scores[kept], self.class_ids[kept])
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """The answer to "what is each pixel of this picture?".
+
+    Attributes:
+        classes: name of each class.
+        class_ids: (H, W) int32, the most probable class of each pixel; 255 is ignored.
+        confidence: (H, W) float32, its probability in 0..1.
+    """
+
+    classes: tuple[str, ...]
+    class_ids: np.ndarray
+    confidence: np.ndarray
+
+    @property
+    def areas(self) -> dict[str, float]:
+        """Share of the picture, in 0..1, that each class covers."""
+        counts = np.bincount(self.class_ids.ravel(), minlength=len(self.classes))[: len(self.classes)]
+        return dict(zip(self.classes, (counts / max(self.class_ids.size, 1)).tolist(), strict=True))
+
+    def objects(self, *, background: int | None = 0, min_area: int = 1) -> Detections:
+        """Give a box around each connected piece of a class, for counting.
+
+        Pieces are connected by their sides and corners. Things of one class that touch each other are one piece.
+
+        Args:
+            background: the class that has no things; None counts all.
+            min_area: pixels that a piece must have.
+
+        Returns:
+            The boxes, the largest piece first; a score is the mean confidence of its pixels.
+        """
+        found = []
+        uncounted = [IGNORED] if background is None else [IGNORED, background]
+        for class_id in np.setdiff1d(self.class_ids, uncounted):
+            pieces, _ = ndimage.label(self.class_ids == class_id, structure=np.ones((3, 3)))
+            for number, (rows, columns) in enumerate(ndimage.find_objects(pieces), start=1):
+                here = pieces[rows, columns] == number
+                if here.sum() >= min_area:
+                    box = (columns.start, rows.start, columns.stop, rows.stop)
+                    found.append((here.sum(), box, self.confidence[rows, columns][here].mean(), class_id))
+        found.sort(key=lambda piece: -piece[0])
+        _, boxes, scores, class_ids = zip(*found, strict=True) if found else ((), (), (), ())
+        corners = np.array(boxes, np.float32).reshape(-1, 4)
+        return Detections(self.classes, corners, np.array(scores, np.float32), np.array(class_ids, np.int32))
 
 
 @dataclass(frozen=True, eq=False)

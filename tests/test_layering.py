@@ -23,7 +23,7 @@ ALLOWED = {
     "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results", "files"},
     "training": {"architectures.strides", "tasks.task", "results", "files", "fused", "litert", "ops"},
     "export": {"tasks.task", "layers", "results", "ops"},
-    "report": {"results", "files", "metrics.matching"},
+    "report": {"results", "files", "metrics.matching", "metrics.segmentation"},
     # Where all parts meet: nothing but the public names may import it.
     "runs": {"architectures", "data", "export", "report", "tasks", "training", "results", "metrics", "files"},
     "__init__": {"architectures", "data", "export", "ops", "report", "results", "runs", "tasks", "training"},
@@ -33,7 +33,7 @@ RESERVED = {
     "tensorflow": {"data", "export", "fused", "litert", "training.distribution"},
     "jax": {"training.distribution"},
     "tensorflow_datasets": {"data"},
-    "cv2": {"data"},
+    "cv2": {"data", "metrics.segmentation"},
     "ai_edge_litert": {"export", "litert"},
     "litert_quantizer": {"export"},
     "pipelines": set(),

@@ -5,7 +5,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from kerascnn.results import Classification, Detections, Landmarks
+from kerascnn.results import Classification, Detections, Landmarks, Mask
 
 
 @pytest.fixture
@@ -75,3 +75,31 @@ def test_landmarks_are_found_by_name():
     assert landmarks["chin"] == (3.0, 4.5)
     with pytest.raises(KeyError, match="nose, chin"):
         landmarks["ear"]
+
+
+@pytest.fixture
+def mask():
+    class_ids = np.zeros((6, 8), np.int32)
+    class_ids[0:2, 0:3] = 1  # touches the next one at a corner only
+    class_ids[2, 3] = 1
+    class_ids[4:6, 6:8] = 1
+    class_ids[4, 0:2] = 2
+    class_ids[5, 0] = 255
+    return Mask(("ground", "tree", "car"), class_ids, np.where(class_ids == 1, 0.5, 0.75).astype(np.float32))
+
+
+def test_areas_are_shares_of_the_picture(mask):
+    assert mask.areas == pytest.approx({"ground": 34 / 48, "tree": 11 / 48, "car": 2 / 48})
+
+
+def test_connected_pieces_are_objects_the_largest_first(mask):
+    found = mask.objects()
+    assert found.boxes.tolist() == [[0, 0, 4, 3], [6, 4, 8, 6], [0, 4, 2, 5]]
+    assert found.class_names == ["tree", "tree", "car"] and found.scores.tolist() == [0.5, 0.5, 0.75]
+    assert mask.objects(min_area=3).class_names == ["tree", "tree"]
+    assert mask.objects(background=None).class_names[0] == "ground"
+
+
+def test_a_mask_of_background_has_no_objects():
+    empty = Mask(("ground", "tree"), np.zeros((3, 4), np.int32), np.ones((3, 4), np.float32)).objects()
+    assert len(empty) == 0 and empty.boxes.shape == (0, 4)

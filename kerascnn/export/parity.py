@@ -56,7 +56,7 @@ class Reference:
     Attributes:
         inputs: pictures (N, H, W, 3) uint8; or a dict of them, as `image`, and whatever else the model takes, (N, ...).
         targets: (N, ...), the annotations; those of different number are padded with -1.
-        outputs: each named output (N, ...), float32.
+        outputs: of each named output what the task keeps, (N, ...); see `Task.condense`.
     """
 
     inputs: Inputs
@@ -76,27 +76,30 @@ class Reference:
             ValueError: if there is no batch.
         """
         predict = partial(task.serving_model().predict, batch_size=task.predicted_at_once, verbose=0)
-        return cls.from_predictor(predict, batches)
+        return cls.from_predictor(lambda inputs: task.condense(predict(inputs)), batches)
 
     @classmethod
     def from_predictor(cls, predict: Predictor, batches: Batches) -> "Reference":
         """Run any model over batches of (inputs, targets).
 
         Args:
-            predict: from the inputs of N pictures to each named output (N, ...).
+            predict: from the inputs of N pictures to what the task keeps of each named output, (N, ...).
             batches: of (inputs, targets). Where several outputs have targets, they have the same.
 
         Raises:
             ValueError: if there is no batch.
         """
-        inputs, targets = [], []
+        inputs, targets, outputs = [], [], []
         for input_batch, target_batch in batches:
             inputs.append(keras.tree.map_structure(np.asarray, input_batch))
             targets.append(np.asarray(keras.tree.flatten(target_batch)[0]))
+            outputs.append(predict(inputs[-1]))
         if not inputs:
             raise ValueError("There is no picture to measure on.")
-        together = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *inputs)
-        return cls(together, concatenate_padded(targets), predict(together))
+        together, answers = (
+            keras.tree.map_structure(lambda *parts: np.concatenate(parts), *each) for each in (inputs, outputs)
+        )
+        return cls(together, concatenate_padded(targets), answers)
 
 
 def compare(task: Task, content: bytes, reference: Reference, description: str = "Comparing") -> dict[str, float]:
@@ -113,7 +116,7 @@ def compare(task: Task, content: bytes, reference: Reference, description: str =
     """
     model = TFLiteModel(content, num_threads=2)
     images = track(reference.images, description, transient=True, disable=len(reference.images) < MANY)
-    answers = [model.predict(image[np.newaxis]) for image in images]
+    answers = [task.condense(model.predict(image[np.newaxis])) for image in images]
     outputs = {name: np.concatenate([answer[name] for answer in answers]) for name in reference.outputs}
     found = task.differences(outputs, reference.outputs)
     differences = np.concatenate([each.ravel() for each in found.values()])

@@ -5,6 +5,7 @@ This is where data, training, export and report meet; nothing in the library imp
 
 from kerascnn.runs.opening import (
     load_answerer,
+    load_network,
     load_predictor,
     open_data,
     open_pictures,
@@ -18,6 +19,7 @@ __all__ = [
     "RunFacts",
     "export_run",
     "load_answerer",
+    "load_network",
     "load_predictor",
     "open_data",
     "open_pictures",

@@ -139,7 +139,22 @@ def load_predictor(path: str | Path, task: Task, model: str) -> Callable[[Batche
     """
     if model == "keras":
         return partial(Reference.of, task)
-    return partial(Reference.from_predictor, _open_file(path, model).predict)
+    file = _open_file(path, model)
+    return partial(Reference.from_predictor, lambda inputs: task.condense(file.predict(inputs)))
+
+
+def load_network(path: str | Path, task: Task, model: str) -> Callable[[Any], Mapping[str, np.ndarray]]:
+    """Load one of the models of a run as a function of its inputs, with a batch axis, to its named outputs.
+
+    Args:
+        path: see `load_predictor`.
+        task: likewise.
+        model: likewise.
+
+    Raises:
+        As `load_predictor`.
+    """
+    return task.serving_model().predict_on_batch if model == "keras" else _open_file(path, model).predict
 
 
 def load_answerer(path: str | Path, task: Task, model: str) -> Callable[[np.ndarray], Any]:
@@ -156,7 +171,7 @@ def load_answerer(path: str | Path, task: Task, model: str) -> Callable[[np.ndar
     Raises:
         As `load_predictor`.
     """
-    predict = task.serving_model().predict_on_batch if model == "keras" else _open_file(path, model).predict
+    predict = load_network(path, task, model)
     search = read_card(path).get("proposals")
 
     def answer(picture: np.ndarray) -> Any:
@@ -167,7 +182,7 @@ def load_answerer(path: str | Path, task: Task, model: str) -> Callable[[np.ndar
             sample["proposals"] = np.pad(found, [(0, missing), (0, 0)])
         inputs = task.inputs(resize_sample(sample, task.image_size))
         batch = keras.tree.map_structure(lambda each: np.asarray(each)[np.newaxis], inputs)
-        (result,) = task.answers(predict(batch), [picture.shape[:2]])
+        (result,) = task.answers(task.condense(predict(batch)), [picture.shape[:2]])
         return result
 
     return answer

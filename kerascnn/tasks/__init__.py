@@ -16,6 +16,8 @@ from kerascnn.tasks.localization import LocalizationTask, localization
 from kerascnn.tasks.rcnn import RCNN, rcnn
 from kerascnn.tasks.region_heads import RegionHeads, collect_regions, fit_regressors, fit_svms
 from kerascnn.tasks.region_proposals import RegionProposalTask, region_proposals
+from kerascnn.tasks.segmentation import SegmentationTask, segmentation
+from kerascnn.tasks.segmenter import Segmenter
 from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
 from kerascnn.tasks.task import Task
 from kerascnn.tasks.yolo import YoloTask, detection
@@ -32,6 +34,8 @@ __all__ = [
     "LocalizationTask",
     "RegionHeads",
     "RegionProposalTask",
+    "SegmentationTask",
+    "Segmenter",
     "SlidingWindow",
     "Task",
     "YoloTask",
@@ -49,6 +53,7 @@ __all__ = [
     "rcnn",
     "region_detection",
     "region_proposals",
+    "segmentation",
     "sliding_window",
     "two_stage_detection",
 ]
@@ -64,6 +69,7 @@ TASKS: dict[str, type[Task]] = {
         RegionProposalTask,
         FastRCNNTask,
         FasterRCNNTask,
+        SegmentationTask,
     )
 }
 

@@ -98,6 +98,13 @@ class Task(ABC):
         """Compute how far two models' outputs are apart, by name: absolute differences, of any shape."""
         return {name: np.abs(outputs[name] - others[name]) for name in others}
 
+    def condense(self, outputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        """Keep of the serving model's outputs what all below are computed from: by default, everything.
+
+        A task whose outputs are too large for thousands of pictures keeps less.
+        """
+        return outputs
+
     def inputs(self, sample: Mapping[str, Any]) -> Any:
         """Take what the network is given from a sample: the picture, or a dict of inputs by their names."""
         return sample["image"]
