@@ -117,6 +117,7 @@ TABLES = {
     "classification": ("per_class", "class", ("precision", "recall", "f1")),
     "localization": ("per_class", "class", ("mean_iou", "box_accuracy", "class_accuracy")),
     "landmarks": ("per_landmark", "landmark", ("error",)),
+    "segmentation": ("per_class", "class", ("iou", "dice", "precision", "recall", "boundary_f")),
     **dict.fromkeys(DETECTORS, ("per_class", "class", ("ap50", "ap", "precision", "recall"))),
 }
 

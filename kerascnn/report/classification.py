@@ -16,18 +16,20 @@ def tile(split: str, metrics: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def present(metrics: Mapping[str, Any], classes: Sequence[str]) -> dict[str, Any]:
-    """Give what the template shows of a split beside its numbers: the confusion matrix, and a table by class."""
+    """Give what the template shows of a split beside its numbers: the confusion matrix, and a table by class.
+
+    The worst class stands first. Classes without pictures come last: nothing is known about them.
+    """
     return {
         "plot": Markup(plot_confusion(metrics["confusion"], classes)),
-        "classes": _worst_first(metrics, classes),
+        "classes": sorted(
+            most_often_taken_for(metrics, classes), key=lambda row: (row["support"] == 0, row["f1"] or 0.0)
+        ),
     }
 
 
-def _worst_first(metrics: Mapping[str, Any], classes: Sequence[str]) -> list[dict[str, Any]]:
-    """Return the rows of the per-class table by rising F1, each with the class it was most often taken for.
-
-    Classes without pictures come last: nothing is known about them.
-    """
+def most_often_taken_for(metrics: Mapping[str, Any], classes: Sequence[str]) -> list[dict[str, Any]]:
+    """Give the rows of the per-class table, each with the class it was most often taken for, and how often."""
     confusion = np.array(metrics["confusion"])
     np.fill_diagonal(confusion, 0)
     rows = []
@@ -35,4 +37,4 @@ def _worst_first(metrics: Mapping[str, Any], classes: Sequence[str]) -> list[dic
         wrong = confusion[list(classes).index(row["class"])]
         rival = int(wrong.argmax())
         rows.append({**row, "rival": classes[rival] if wrong[rival] else None, "rival_count": int(wrong[rival])})
-    return sorted(rows, key=lambda row: (row["support"] == 0, row["f1"] or 0.0))
+    return rows

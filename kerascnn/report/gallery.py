@@ -9,12 +9,15 @@ import numpy as np
 from PIL import Image
 
 from kerascnn.metrics.matching import MISSING, match_objects
+from kerascnn.metrics.segmentation import mean_ious
 from kerascnn.report import units
 from kerascnn.report.draw import check_picture, draw_label
 from kerascnn.report.draw_annotations import VISIBLE, draw_boxes, draw_lines, draw_points
-from kerascnn.results import Classification, Detections, Landmarks
+from kerascnn.report.draw_mask import draw_legend, veil
+from kerascnn.results import Classification, Detections, Landmarks, Mask
 
 RIGHT, MISSED, WRONG = 2, 3, 4  # which colour of the palette a box has: green, vermilion or blue
+MOST_NAMED = 3  # classes of a mask, in words
 DRAWN_SIDE = 576  # px; boxes are drawn on a picture of about this side at least, where their labels hide little
 
 
@@ -150,6 +153,31 @@ def _(answer: Landmarks, truth: Landmarks, picture: np.ndarray, name: str) -> Mi
     drawn = draw_points(drawn, answer.points, visibility=truth.visibility)
     note = f"{errors[worst]:.0f} px off"
     return Mistake(drawn, f"{seen.sum()} landmarks", f"{answer.names[worst]} elsewhere", note, name)
+
+
+@describe_answer.register
+def _(answer: Mask, most: int) -> list[str]:
+    areas = sorted(answer.areas.items(), key=lambda pair: -pair[1])
+    return [f"{name} {share:.1%}" for name, share in areas if share][:most]
+
+
+@draw_answer.register
+def _(answer: Mask, picture: np.ndarray) -> np.ndarray:
+    return draw_legend(veil(picture, answer.class_ids, answer.classes), answer.classes, _shown(answer))
+
+
+@make_mistake.register
+def _(answer: Mask, truth: Mask, picture: np.ndarray, name: str) -> Mistake:
+    (iou,) = mean_ious([truth.class_ids], [answer.class_ids], len(answer.classes))
+    pair = np.concatenate([veil(picture, each.class_ids, each.classes) for each in (truth, answer)], axis=1)
+    drawn = draw_legend(pair, answer.classes, np.union1d(_shown(answer), _shown(truth)).tolist())
+    said, true = (", ".join(describe_answer(each, MOST_NAMED)) for each in (answer, truth))
+    return Mistake(drawn, true, said, f"mean IoU {units.percent(float(iou))}", name)
+
+
+def _shown(answer: Mask) -> list[int]:
+    """List the classes of a mask."""
+    return [class_id for class_id in np.unique(answer.class_ids).tolist() if class_id < len(answer.classes)]
 
 
 def _draw_judged(
