@@ -1,4 +1,4 @@
-"""Detectors' losses, metrics and networks are `keras.ops` only: some tests of other files, run again on JAX."""
+"""Losses, metrics and networks that look for places are `keras.ops` only: tests of other files, run again on JAX."""
 
 import pytest
 
@@ -14,6 +14,10 @@ TESTS = (
     "metrics/test_proposals.py::test_the_keras_metric_agrees_with_numpy_over_batches",
     "tasks/test_faster_rcnn.py::test_the_first_stage_learns_from_objects_of_any_class",
     "tasks/test_faster_rcnn.py::test_the_second_stage_takes_pictures_with_proposals",
+    "layers/test_dense_prediction.py",
+    "losses/test_segmentation.py::test_is_what_a_loop_gives",
+    "metrics/test_segmentation.py::test_the_keras_metric_is_the_summary_s_mean_over_batches",
+    "architectures/test_unet.py::test_a_network_of_a_known_size_is_that_of_any",
 )
 
 
