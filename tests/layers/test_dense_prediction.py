@@ -55,8 +55,8 @@ def test_values_return_to_where_the_pooling_took_the_greatest_from(size):
 
 def test_unpooling_undoes_a_pooling():
     x = np.random.default_rng(2).normal(size=(1, 6, 6, 3)).astype("float32")
-    pooled = ops.max_pool(x, 2)
-    np.testing.assert_array_equal(ops.max_pool(ops.abs(MaxUnpooling2D()([pooled, x])), 2), ops.abs(pooled))
+    pooled = ops.max_pool(x, 2, 2)
+    np.testing.assert_array_equal(ops.max_pool(ops.abs(MaxUnpooling2D()([pooled, x])), 2, 2), ops.abs(pooled))
 
 
 def test_unpooling_is_stored_and_loaded_for_any_size(tmp_path):
@@ -64,7 +64,7 @@ def test_unpooling_is_stored_and_loaded_for_any_size(tmp_path):
     model = keras.Model([values, before], MaxUnpooling2D()([values, before]))
     model.save(tmp_path / "model.keras")
     x = np.random.default_rng(3).normal(size=(2, 4, 6, 2)).astype("float32")
-    inputs = [ops.convert_to_numpy(ops.max_pool(x, 2)), x]
+    inputs = [ops.convert_to_numpy(ops.max_pool(x, 2, 2)), x]
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_array_equal(loaded.predict_on_batch(inputs), unpool_by_loop(*inputs, 2))
 
