@@ -69,6 +69,7 @@ def test_every_picture_has_its_proposals_padded_or_cut(source):
             check_sample(sample)
     assert "proposals" not in source.train.annotations
     assert proposed.train.select(np.array([2])).annotations["proposals"].tolist() == [[first, second]]
+    assert proposed.fingerprint == source.fingerprint  # they are no other data
 
 
 def test_a_source_without_a_test_split(source):

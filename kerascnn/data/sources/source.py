@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from kerascnn.data.checks import SetAside
 from kerascnn.data.decode import Encoded, decode_picture
+from kerascnn.data.sample import DERIVED
 from kerascnn.data.sources.annotations import Annotations, annotation_texts, make_lookup, select_annotations
 
 VALIDATION_SHARE = 0.2
@@ -151,10 +152,14 @@ class Source:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over the classes and the content, annotation and split of every sample; names do not count."""
+        """SHA-256 over the classes and the content, annotation and split of every sample.
+
+        Names do not count, nor what is computed from the rest, such as proposals.
+        """
         digest = hashlib.sha256("\n".join(self.classes).encode())
         for name, split in self.splits.items():
-            texts = annotation_texts(split.annotations, len(split))
+            given = {key: values for key, values in split.annotations.items() if key not in DERIVED}
+            texts = annotation_texts(given, len(split))
             for content, annotation in sorted(zip(split.digests, texts, strict=True)):
                 digest.update(f"\n{name} {annotation} {content}".encode())
         return f"sha256:{digest.hexdigest()}"
