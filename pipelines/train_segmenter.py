@@ -53,6 +53,11 @@ class Config(TransferConfig):
     """Weight of the focal loss, to which pixels that are right already hardly count."""
     dice: float = 0.5
     """Weight of the Dice loss, to which small classes count as much as large ones."""
+    border_weight: float = 0.0
+    """How much more the pixels between two things count that touch each other: w_0 of the U-Net's paper, where it is
+    10. The first class is what lies between things."""
+    border_sigma: float = 5.0
+    """In pixels of the masks, how fast that falls with the distance between the two."""
     class_balance: float = 0.0
     """How much rare classes count: the power of median frequency over frequency. 0 is not at all, 1 is SegNet's."""
 
@@ -76,7 +81,9 @@ def main(config: Config) -> int:
             **network.options,
         )
 
-    return train(config, make_task, config.stages(), annotation=SegmentationTask.annotation, weights=config.start)
+    borders = {"weight": config.border_weight, "sigma": config.border_sigma} if config.border_weight else None
+    settings = {"annotation": SegmentationTask.annotation, "weights": config.start, "borders": borders}
+    return train(config, make_task, config.stages(), **settings)
 
 
 def _smoke(config: Config) -> Config:

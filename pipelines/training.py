@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -18,7 +18,7 @@ from console import print_exports, run_command
 from keras.utils import set_random_seed
 from search import DRAWN, Search
 
-from kerascnn.data import Source, draw_proposals, open_source, pipeline, preset, swap_sides
+from kerascnn.data import Source, draw_proposals, open_source, pipeline, preset, swap_sides, with_border_weights
 from kerascnn.data.augment import Mosaic
 from kerascnn.export import check_output
 from kerascnn.report import read_card
@@ -127,6 +127,7 @@ def train(
     mixing: Sequence[Mosaic] = (),
     image_sizes: Sequence[tuple[int, int]] = (),
     search: Search | None = None,
+    borders: Mapping[str, float] | None = None,
     schedule: Schedule | None = None,
 ) -> int:
     """Train, export, report. Returns the exit status: 1 if an exported file missed its budget.
@@ -144,6 +145,7 @@ def train(
         mixing: augmentations that follow the preset, such as a mosaic.
         image_sizes: of the training pictures, see `kerascnn.data.pipeline`.
         search: gives the pictures proposals, for a network that is told where to look.
+        borders: what `kerascnn.data.with_border_weights` is given; None leaves it.
         schedule: trains the task in the place of `fit` with `stages`: from the task, its data, and a function that
             trains a task on data in stages, with the settings of the script, and keeps its checkpoints by a name.
     """
@@ -156,6 +158,7 @@ def train(
     with distribution.in_turn():  # the first one prepares data sets
         source = open_source(config.data, seed=config.seed, annotation=annotation)
         source = source if search is None else search.add_to(source)
+        source = source if borders is None else with_border_weights(source, **borders)
     swap = swap_sides(source.classes) if annotation == "landmarks" and config.mirror else None
     augment = [*preset(config.augment, config.mirror, swap), *mixing]
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
@@ -167,6 +170,7 @@ def train(
         mixing=list(map(str, mixing)),
         image_sizes=list(map(list, image_sizes)),
         search=None if search is None else search.settings,
+        borders=borders,
         cached=config.cache is not None,  # large photos are kept smaller
     )
     with distribution.scope():

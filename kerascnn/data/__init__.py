@@ -26,6 +26,7 @@ from kerascnn.data.augment import (
     warp,
     zoom_out,
 )
+from kerascnn.data.borders import border_weights, with_border_weights
 from kerascnn.data.object_sizes import object_sizes
 from kerascnn.data.pipeline import pipeline
 from kerascnn.data.pixel_counts import balance_pixels
@@ -56,6 +57,7 @@ __all__ = [
     "Split",
     "balance_pixels",
     "blur",
+    "border_weights",
     "coco",
     "color_jitter",
     "color_shift",
@@ -98,6 +100,7 @@ __all__ = [
     "warp",
     "window_scales",
     "window_source",
+    "with_border_weights",
     "with_proposals",
     "yolo",
     "zoom_out",

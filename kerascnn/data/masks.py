@@ -14,40 +14,44 @@ MOST_CLASSES = IGNORED  # 0..254
 Colors = Mapping[tuple[int, int, int], int]  # from RGB to the class
 
 
-class Masks(Sequence):
-    """Masks that are held as PNG files in memory, a few per cent of their size, and decoded where they are looked at.
+class PixelMaps(Sequence):
+    """Masks, or weights of pixels, held as PNG files in memory, a few per cent of their size, decoded where needed.
 
     Args:
-        encoded: PNG files of one channel, see `encode_mask`.
+        encoded: files of one channel, see `encode_mask` and `kerascnn.data.borders`.
+        steps: of 16 bits that make a weight of 1; None for the classes of a mask, which have 8 bits.
     """
 
-    def __init__(self, encoded: Sequence[bytes]) -> None:
-        self.encoded = list(encoded)
+    def __init__(self, encoded: Sequence[bytes], steps: int | None = None) -> None:
+        self.encoded, self.steps = list(encoded), steps
 
     def __len__(self) -> int:
         return len(self.encoded)
 
     def __getitem__(self, index: int) -> np.ndarray:
-        """Decode one: (H, W) int32."""
-        return np.asarray(Image.open(io.BytesIO(self.encoded[index]))).astype(np.int32)
+        """Decode one: (H, W), int32 of a mask, float32 of weights."""
+        values = np.asarray(Image.open(io.BytesIO(self.encoded[index])))
+        return values.astype(np.int32) if self.steps is None else values.astype(np.float32) / self.steps
 
-    def select(self, indices: Sequence[int]) -> "Masks":
+    def select(self, indices: Sequence[int]) -> "PixelMaps":
         """Give those at `indices`."""
-        return Masks([self.encoded[index] for index in indices])
+        return PixelMaps([self.encoded[index] for index in indices], self.steps)
 
-    def as_table(self) -> "MaskTable":
+    def as_table(self) -> "PixelTable":
         """Give them to a graph."""
-        return MaskTable(self.encoded)
+        return PixelTable(self.encoded, self.steps)
 
 
-class MaskTable:
-    """Masks in a graph: `table[index]` is one, (H, W) int32."""
+class PixelTable:
+    """Pixel maps in a graph: `table[index]` is one, as those of `PixelMaps`."""
 
-    def __init__(self, encoded: Sequence[bytes]) -> None:
-        self._encoded = tf.constant(encoded, tf.string, shape=(len(encoded),))
+    def __init__(self, encoded: Sequence[bytes], steps: int | None) -> None:
+        self._encoded, self._steps = tf.constant(encoded, tf.string, shape=(len(encoded),)), steps
 
     def __getitem__(self, index: tf.Tensor) -> tf.Tensor:
-        return tf.cast(tf.io.decode_png(self._encoded[index], channels=1)[..., 0], tf.int32)
+        dtype = tf.uint8 if self._steps is None else tf.uint16
+        values = tf.io.decode_png(self._encoded[index], channels=1, dtype=dtype)[..., 0]
+        return tf.cast(values, tf.int32) if self._steps is None else tf.cast(values, tf.float32) / self._steps
 
 
 def encode_mask(mask: np.ndarray) -> bytes:

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def resize_sample(sample: dict[str, tf.Tensor], size: Sequence[int | tf.Tensor]) -> dict[str, tf.Tensor]:
-    """Stretch a sample to a size: its picture as `resize` does, its mask by the nearest pixel, and the rest
+    """Stretch a sample to a size: its picture as `resize` does, its mask and weights by the nearest pixel, and the rest
     by moving points.
 
     Args:
@@ -17,11 +17,11 @@ def resize_sample(sample: dict[str, tf.Tensor], size: Sequence[int | tf.Tensor])
         The sample with every coordinate in pixels of the new size; the image is uint8.
     """
     resized = stretch_points(sample, tf.shape(sample["image"])[:2], size) | {"image": resize(sample["image"], size)}
-    if "mask" in sample:
+    for key in sample.keys() & {"mask", "pixel_weights"}:
         rows, columns = (
-            _nearest(before, after) for before, after in zip(tf.unstack(tf.shape(sample["mask"])), size, strict=True)
+            _nearest(before, after) for before, after in zip(tf.unstack(tf.shape(sample[key])), size, strict=True)
         )
-        resized["mask"] = tf.gather(tf.gather(sample["mask"], rows), columns, axis=1)
+        resized[key] = tf.gather(tf.gather(sample[key], rows), columns, axis=1)
     return resized
 
 

@@ -6,6 +6,7 @@
     class_ids  (N,)       int32             class of each box, -1 is padding
     proposals  (P, 4)     float32           where there might be something, as boxes; padding is zeros
     mask       (H, W)     int32             class of each pixel, 255 is ignored
+    pixel_weights (H, W)  float32           what each pixel of the mask counts in the loss
     landmarks  (K, 2)     float32           x, y in absolute pixels
     visibility (K,)       int32             1 for each landmark that is seen in the picture, 0 for others
     identity   ()         int32             who is in the picture
@@ -26,15 +27,17 @@ SHAPES = {
     "class_ids": (None,),
     "proposals": (None, 4),
     "mask": (None, None),
+    "pixel_weights": (None, None),
     "landmarks": (None, 2),
     "visibility": (None,),
     "identity": (),
 }
 INTEGERS = ("label", "class_ids", "mask", "visibility", "identity")
-FLOATS = ("boxes", "proposals", "landmarks")
+FLOATS = ("boxes", "proposals", "pixel_weights", "landmarks")
+DERIVED = ("proposals", "pixel_weights")  # keys of what is computed from the rest of a data set
 PADDING = -1  # class of a box that is only there to fill a batch
 
-__all__ = ["FLOATS", "IGNORED", "INTEGERS", "PADDING", "SHAPES", "check_sample"]
+__all__ = ["DERIVED", "FLOATS", "IGNORED", "INTEGERS", "PADDING", "SHAPES", "check_sample"]
 
 
 def check_sample(sample: Mapping[str, np.ndarray]) -> None:
@@ -46,7 +49,7 @@ def check_sample(sample: Mapping[str, np.ndarray]) -> None:
     Raises:
         ValueError: for a missing image, an unknown key, a wrong shape or type, pixels outside 0..255, boxes and
             class_ids of different number, a box or a proposal outside the picture or with its corners swapped, or a
-            mask of another size than the picture.
+            mask, or weights, of another size than the picture.
     """
     arrays = {key: np.asarray(value) for key, value in sample.items()}
     if "image" not in arrays:
@@ -56,8 +59,9 @@ def check_sample(sample: Mapping[str, np.ndarray]) -> None:
     image = arrays["image"]
     if image.size and not (image.min() >= 0 and image.max() <= 255):  # so written, NaN is refused too
         raise ValueError(f"image must hold RGB in 0..255. Received values from {image.min()} to {image.max()}.")
-    if "mask" in arrays and arrays["mask"].shape != image.shape[:2]:
-        raise ValueError(f"mask must have the size of the image, {image.shape[:2]}. Received {arrays['mask'].shape}.")
+    for key in arrays.keys() & {"mask", "pixel_weights"}:
+        if arrays[key].shape != image.shape[:2]:
+            raise ValueError(f"{key} must have the size of the image, {image.shape[:2]}. Received {arrays[key].shape}.")
     if "boxes" in arrays or "class_ids" in arrays:
         _check_boxes(arrays, *image.shape[:2])
     if "proposals" in arrays:

@@ -96,15 +96,34 @@ def sample_mask(mask: tf.Tensor, transforms: Sequence[Transform], size: Sequence
         (height, width) int32.
     """
     classes = tf.cast(mask, tf.float32)  # OpenCV samples no int32; classes are exact in float32
+    return tf.cast(_sample_nearest(classes, transforms, size, IGNORED), tf.int32)
 
+
+def sample_weights(weights: tf.Tensor, transforms: Sequence[Transform], size: Sequence[int | tf.Tensor]) -> tf.Tensor:
+    """Sample weights of pixels as their mask; outside they are 0.
+
+    Args:
+        weights: (H, W) float32.
+        transforms: see `sample_picture`.
+        size: see `sample_picture`.
+
+    Returns:
+        (height, width) float32.
+    """
+    return _sample_nearest(weights, transforms, size, 0)
+
+
+def _sample_nearest(
+    values: tf.Tensor, transforms: Sequence[Transform], size: Sequence[int | tf.Tensor], outside: int
+) -> tf.Tensor:
     def sample_small() -> tf.Tensor:
-        return _transform_small(classes[..., tf.newaxis], transforms, size, "NEAREST", (IGNORED,))[..., 0]
+        return _transform_small(values[..., tf.newaxis], transforms, size, "NEAREST", (outside,))[..., 0]
 
     def sample_large() -> tf.Tensor:
-        return _sample(classes, transforms, size, cv2.INTER_NEAREST, {"borderValue": float(IGNORED)})
+        return _sample(values, transforms, size, cv2.INTER_NEAREST, {"borderValue": float(outside)})
 
     sampled = sample_large() if _warps(transforms) else _by_size(size, sample_small, sample_large)
-    return tf.ensure_shape(tf.cast(sampled, tf.int32), static_size(size))
+    return tf.ensure_shape(sampled, static_size(size))
 
 
 def recolor(image: tf.Tensor, color: tf.Tensor) -> tf.Tensor:

@@ -21,6 +21,7 @@ from kerascnn.data.augment.sampling import (
     recolor,
     sample_mask,
     sample_picture,
+    sample_weights,
     size_of,
     static_size,
     stretch,
@@ -235,6 +236,8 @@ def _move(
     moved = sample | {"image": sample_picture(image, seen, size, fill, color)}
     if "mask" in sample:
         moved["mask"] = sample_mask(sample["mask"], transforms, size)
+    if "pixel_weights" in sample:
+        moved["pixel_weights"] = sample_weights(sample["pixel_weights"], transforms, size)
     after = opaque(tf.cast(tf.stack(size), tf.float32))
     transforms = merge([*transforms, stretch(transforms[-1].size, after)])
     if "boxes" in sample:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from kerascnn.data.masks import Masks, MaskTable, encode_mask
+from kerascnn.data.masks import PixelMaps, PixelTable, encode_mask
 from kerascnn.data.sample import INTEGERS, SHAPES
 
 # By key, an array for each sample: (N, ...) where all are alike, a list where they differ, as boxes do in number.
@@ -19,8 +19,8 @@ def make_lookup(annotations: Annotations) -> Callable[[tf.Tensor], dict[str, tf.
     return lambda index: {key: table[index] for key, table in tables.items()}
 
 
-def _make_table(key: str, values: Sequence[np.ndarray]) -> tf.Tensor | tf.RaggedTensor | MaskTable:
-    if isinstance(values, Masks):
+def _make_table(key: str, values: Sequence[np.ndarray]) -> tf.Tensor | tf.RaggedTensor | PixelTable:
+    if isinstance(values, PixelMaps):
         return values.as_table()
     dtype = np.int32 if key in INTEGERS else np.float32
     arrays = [np.asarray(value, dtype) for value in values]
@@ -38,7 +38,7 @@ def collect_annotations(samples: Sequence[Mapping[str, np.ndarray]], keys: Seque
 
 def _as_column(key: str, values: list[np.ndarray]) -> Sequence[np.ndarray]:
     if key == "mask":
-        return Masks([encode_mask(value) for value in values])
+        return PixelMaps([encode_mask(value) for value in values])
     return np.array(values, np.int32) if SHAPES[key] == () else values
 
 
@@ -48,7 +48,7 @@ def select_annotations(annotations: Annotations, indices: np.ndarray) -> Annotat
 
 
 def _select(values: Sequence[np.ndarray], indices: np.ndarray) -> Sequence[np.ndarray]:
-    if isinstance(values, Masks):
+    if isinstance(values, PixelMaps):
         return values.select(indices)
     return values[indices] if isinstance(values, np.ndarray) else [values[index] for index in indices]
 

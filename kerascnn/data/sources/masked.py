@@ -12,7 +12,7 @@ import numpy as np
 
 from kerascnn.data.box_checks import Findings
 from kerascnn.data.checks import Checked, SetAside, UnusableError, check_files
-from kerascnn.data.masks import MOST_CLASSES, Masks, check_size, encode_mask, find_unknown, number_classes
+from kerascnn.data.masks import MOST_CLASSES, PixelMaps, check_size, encode_mask, find_unknown, number_classes
 from kerascnn.data.sample import IGNORED
 from kerascnn.data.sources.files import split_of_paths
 from kerascnn.data.sources.source import Source, Split, split_at_random
@@ -111,5 +111,5 @@ def _with_known_classes(root: Path, kept: Sequence[_Kept], num_classes: int, fin
 
 
 def _make_split(root: Path, kept: Sequence[_Kept]) -> Split:
-    annotations = {"mask": Masks([each.encoded for each in kept])}
+    annotations = {"mask": PixelMaps([each.encoded for each in kept])}
     return split_of_paths([each.path for each in kept], root, annotations, [each.checked for each in kept])
