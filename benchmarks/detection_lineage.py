@@ -42,6 +42,7 @@ from kerascnn.runs import load_answerer, open_run
 from kerascnn.tasks import RegionHeads, rcnn, sliding_window
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
+HEADS_FILE = "heads.npz"  # of a run of R-CNN
 LOWEST_SCORE = 0.01  # as that of detectors: AP counts detections that are far from sure
 QUICK_PICTURES = 6
 PEER_MINUTES, QUICK_PEER_MINUTES = 15.0, 0.2
@@ -132,10 +133,18 @@ def compare(name: str, data: str, seed: int, folder: Path, split: Split, quick: 
         "coco_ap": metrics["ap"],
         "ms_a_picture": float(np.median(seconds)) * 1e3,
         "training_cpu_minutes": None if is_there else _minutes(after) - _minutes(before),
-        "parameters": card.get("parameters"),
+        "parameters": _count_parameters(output, card),
     }
     threshold = {**card.get("chosen", {}), **card.get("detection", {})}.get("score_threshold", 0.5)
     return Measured(row, [found.above(threshold) for found in detections])
+
+
+def _count_parameters(output: Path, card: dict[str, Any]) -> int | None:
+    """Count the numbers that were learned: those of the network, and of the linear functions on it."""
+    heads = RegionHeads.load(output / HEADS_FILE) if (output / HEADS_FILE).exists() else RegionHeads()
+    linear = [each for each in (heads.svms, heads.regressors) if each is not None]
+    own = sum(each.kernel.size + each.bias.size for each in linear)
+    return card["parameters"] + own if "parameters" in card else None
 
 
 def _minutes(usage: resource.struct_rusage) -> float:
@@ -181,7 +190,7 @@ def train_rcnn(data: str, seed: int, output: Path, quick: bool) -> Look:
     task, card, _ = open_run(output)
     settings = {key: card["detection"][key] for key in ("context", "iou_threshold")}
     propose = partial(selective_search, **card["detection"]["proposals"])
-    heads = RegionHeads.load(output / "heads.npz")
+    heads = RegionHeads.load(output / HEADS_FILE)
     return partial(time_each, rcnn(task, heads=heads, propose=propose, score_threshold=LOWEST_SCORE, **settings).detect)
 
 

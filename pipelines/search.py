@@ -8,7 +8,7 @@ import numpy as np
 from kerascnn.data import Source, selective_search
 from kerascnn.runs import propose_as
 
-DRAWN = 128  # proposals of a picture that Fast R-CNN learns from in a step, anew in every epoch, as in the paper
+DRAWN = 128  # proposals of a picture that Fast R-CNN learns from in a step, anew in every epoch, all alike
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,13 @@ OF_REGIONS = {
     "fine_tune_learning_rate": 3e-4,
     "batch_norm": "frozen",
 }
+FIRST_STAGE_ONLY = ("scales_per_place", *FIRST_STAGE_OPTIONS, "rpn_loss")
+# By variant, settings of the others, which would be ignored.
+OF_OTHERS = {
+    "rcnn": ("coordinator", "processes", "process", "cache", *FAST_OPTIONS, *FIRST_STAGE_ONLY, "roi_loss"),
+    "fast": ("regions", *FIRST_STAGE_ONLY),
+    "faster": ("search", "regions"),
+}
 DEFAULTS = {"rcnn": OF_REGIONS, "fast": OF_PICTURES, "faster": OF_PICTURES}
 
 
@@ -138,6 +145,7 @@ def main(config: Config) -> int:
             "--training alternating is for faster, whose two stages can take turns. "
             f"Received: --variant {config.variant}."
         )
+    _check_variant(config)
     config = (_smoke(config) if config.smoke else config).with_defaults()
     return VARIANTS[config.variant](config)
 
@@ -186,6 +194,15 @@ def _make_fast_task(config: Config, source: Source) -> FastRCNNTask:
         loss_options=config.roi_loss,
         **config.fast_options,
     )
+
+
+def _check_variant(config: Config) -> None:
+    """Refuse settings that the variant does not have."""
+    plain = Config()
+    given = [name for name in OF_OTHERS[config.variant] if getattr(config, name) != getattr(plain, name)]
+    if given:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ValueError(f"--variant {config.variant} has no use for {flags}: leave it out.")
 
 
 def _check(config: Config, builder: Callable[..., keras.Model]) -> None:

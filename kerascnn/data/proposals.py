@@ -75,7 +75,9 @@ def with_proposals(
 def draw_proposals(count: int) -> Augmentation:
     """Make an augmentation that draws some of a sample's proposals, anew in every epoch.
 
-    Fast R-CNN learns from 128 of 2,000 in a step (Girshick 2015, section 2.3); its time and memory grow with them.
+    Fast R-CNN learns from some of 2,000 in a step; its time and memory grow with them. In the paper a quarter of these
+    are of objects (Girshick 2015, section 2.3); here all are drawn alike, and so many are as there are among the
+    proposals.
 
     Args:
         count: how many are drawn. Padding is taken only where there are fewer.
@@ -90,6 +92,11 @@ def draw_proposals(count: int) -> Augmentation:
         raise ValueError(f"count must be at least 1. Received: count={count}.")
 
     def draw(sample: Sample, seed: tf.Tensor) -> Sample:
+        if "proposals" not in sample:
+            raise ValueError(
+                "There are no proposals to draw from: give the data some, see with_proposals. "
+                f"Received: samples of {', '.join(sorted(sample))}."
+            )
         proposals = sample["proposals"]
         is_padding = tf.reduce_any(proposals[:, 2:] <= proposals[:, :2], axis=-1)
         places = tf.random.stateless_uniform((tf.shape(proposals)[0],), seed)

@@ -1,7 +1,7 @@
 """What detectors end in: grids of anchors, and the suppression of boxes."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -30,6 +30,8 @@ class NonMaxSuppression(layers.Layer):
     Raises:
         ValueError: for an option out of range.
     """
+
+    computes_places: ClassVar[bool] = True  # in pixels, see `kerascnn.training.precision`
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 from keras import layers, ops
@@ -20,6 +20,8 @@ from kerascnn.ops import (
 
 class _RegionLayer(layers.Layer):
     """What the layers that pool regions share: their arguments, and the shape of what they give."""
+
+    computes_places: ClassVar[bool] = True  # in pixels, see `kerascnn.training.precision`
 
     def __init__(self, stride: float, size: tuple[int, int] = (7, 7), **options: Any) -> None:
         super().__init__(**options)
@@ -112,6 +114,8 @@ class RegionGrid(layers.Layer):
         ValueError: see `kerascnn.ops.anchor_boxes`.
     """
 
+    computes_places: ClassVar[bool] = True  # in pixels, see `kerascnn.training.precision`
+
     def __init__(self, stride: int, scales: Sequence[float], ratios: Sequence[float], **options: Any) -> None:
         super().__init__(**options)
         anchor_boxes((1, 1), stride, scales, ratios)  # refuses what makes no anchors
@@ -151,6 +155,8 @@ class ProposalCandidates(layers.Layer):
         ValueError: for a side below 0.
     """
 
+    computes_places: ClassVar[bool] = True  # in pixels, see `kerascnn.training.precision`
+
     def __init__(self, image_size: tuple[int, int], least_side: float = 16.0, **options: Any) -> None:
         super().__init__(**options)
         if least_side < 0:
@@ -174,6 +180,8 @@ class DetectionCandidates(layers.Layer):
     class_ids (B, R C).
     """
 
+    computes_places: ClassVar[bool] = True  # in pixels, see `kerascnn.training.precision`
+
     def call(self, inputs: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor, keras.KerasTensor]:
         """Decode."""
         return decode_region_classes(inputs)
@@ -196,6 +204,8 @@ class PyramidLevel(layers.Layer):
     Reference:
         Lin et al. 2017, "Feature Pyramid Networks for Object Detection", arXiv:1612.03144, equation 1.
     """
+
+    computes_places: ClassVar[bool] = True  # in pixels, see `kerascnn.training.precision`
 
     def __init__(self, strides: Sequence[int], **options: Any) -> None:
         super().__init__(**options)

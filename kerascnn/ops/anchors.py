@@ -115,12 +115,24 @@ def find_scales(
         mean IoU of the boxes with the nearest anchor.
 
     Raises:
-        ValueError: see `cluster_sizes`.
+        ValueError: for no strides or no scales of a place, fewer different sizes than scales, or ones that are not
+            positive.
     """
+    if per_place < 1 or not strides:
+        raise ValueError(
+            f"per_place must be at least 1, and strides at least one. Received: per_place={per_place}, "
+            f"strides={strides}."
+        )
     sizes = np.asarray(sizes, np.float64).reshape(-1, 2)
+    number, different = per_place * len(strides), len(np.unique(np.round(np.sqrt(sizes.prod(axis=1)), DECIMALS)))
+    if different < number:
+        raise ValueError(
+            f"{number} scales, {per_place} for the places of each of the strides {', '.join(map(str, strides))}, need "
+            f"boxes of at least as many different sizes. Received: {different}."
+        )
     squares = np.sqrt(sizes.prod(axis=1, keepdims=True)).repeat(2, axis=1)
     clusters, _ = cluster_sizes(squares, per_place * len(strides), seed=seed)
-    sides = np.round(clusters[:, 0], 1)
+    sides = np.maximum(np.round(clusters[:, 0], DECIMALS), 10.0**-DECIMALS)
     roots = np.sqrt(np.asarray(ratios, np.float64))
     anchors = np.stack([sides[:, np.newaxis] / roots, sides[:, np.newaxis] * roots], axis=-1).reshape(-1, 2)
     scales = sides.reshape(len(strides), per_place).tolist()

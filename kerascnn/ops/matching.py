@@ -25,8 +25,8 @@ def match_boxes(
         object_iou: with at least this IoU a box is its object's.
         background_iou: with an IoU from the first to below the second number a box is background; with any other it is
             ignored.
-        best_of_object: whether an object also has the boxes that overlap it most, however little, so that none is left
-            without.
+        best_of_object: whether an object also has the boxes that overlap it most, however little; unless such a box is
+            another object's by `object_iou`.
 
     Returns:
         (B, N) int32: the row of the object, `BACKGROUND` or `IGNORED`.
@@ -84,7 +84,7 @@ def sampling_weights(matches: Tensor, *, count: int, object_share: float) -> Ten
         )
     objects, background = (ops.cast(each, "float32") for each in (matches >= 0, matches == BACKGROUND))
     num_objects, num_background = (ops.sum(each, axis=-1, keepdims=True) for each in (objects, background))
-    drawn_objects = ops.minimum(num_objects, int(count * object_share))
+    drawn_objects = ops.minimum(num_objects, int(count * object_share + 1e-9))
     drawn_background = ops.minimum(num_background, count - drawn_objects)
     return objects * ops.divide_no_nan(drawn_objects, num_objects) + background * ops.divide_no_nan(
         drawn_background, num_background

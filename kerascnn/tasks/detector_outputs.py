@@ -14,6 +14,9 @@ Tensor = keras.KerasTensor
 PAIR_IOU = 0.9  # from which on two models' boxes are compared: a difference of theirs is one of rounding
 
 
+OF_REGIONS = 3000  # candidates of a second stage, each of whose many regions has a score for every class
+
+
 def detector_outputs(
     boxes: Tensor,
     scores: Tensor,

@@ -13,7 +13,7 @@ from kerascnn.losses import RegionClassLoss
 from kerascnn.metrics.average_precision import RegionAveragePrecision
 from kerascnn.metrics.proposals import ProposalRecall
 from kerascnn.tasks.detection import DetectionTask, build_loss
-from kerascnn.tasks.detector_outputs import detector_outputs
+from kerascnn.tasks.detector_outputs import OF_REGIONS, detector_outputs
 from kerascnn.tasks.task import check_names, is_of_other_classes
 
 
@@ -62,7 +62,7 @@ class FastRCNNTask(DetectionTask):
     def serving_model(self) -> keras.Model:
         """Give the model that answers with boxes after suppression, see `detector_outputs`."""
         boxes, scores, class_ids = DetectionCandidates(dtype="float32", name="detections")(self.model.output)
-        outputs = detector_outputs(boxes, scores, self.image_size, class_ids=class_ids)
+        outputs = detector_outputs(boxes, scores, self.image_size, class_ids=class_ids, max_candidates=OF_REGIONS)
         return keras.Model(self.model.input, outputs, name=self.model.name)
 
 
@@ -93,7 +93,7 @@ def region_detection(
         >>> source = with_proposals(source, selective_search, max_proposals=1000)
         >>> task = region_detection("vgg16", source.classes, weights="imagenet", pooling="max")
         >>> task.compile()
-        >>> task.model.fit(pipeline(source.train, task))
+        >>> task.model.fit(pipeline(source.train, task, augment=[draw_proposals(128)], batch_size=2, seed=0))
 
     Reference:
         Girshick 2015, "Fast R-CNN", arXiv:1504.08083.

@@ -15,7 +15,7 @@ from kerascnn.metrics.average_precision import RegionAveragePrecision
 from kerascnn.metrics.proposals import ProposalRecall
 from kerascnn.ops.regions import REGION
 from kerascnn.tasks.detection import DetectionTask, build_loss
-from kerascnn.tasks.detector_outputs import detector_outputs
+from kerascnn.tasks.detector_outputs import OF_REGIONS, detector_outputs
 from kerascnn.tasks.region_proposals import ONE_CLASS, RegionProposalTask, kept_proposals
 from kerascnn.tasks.task import check_names, is_of_other_classes
 
@@ -79,7 +79,7 @@ class FasterRCNNTask(DetectionTask):
     def serving_model(self) -> keras.Model:
         """Give the model that answers with boxes after suppression, see `detector_outputs`."""
         boxes, scores, class_ids = DetectionCandidates(dtype="float32", name="detections")(self.model.output["roi"])
-        outputs = detector_outputs(boxes, scores, self.image_size, class_ids=class_ids)
+        outputs = detector_outputs(boxes, scores, self.image_size, class_ids=class_ids, max_candidates=OF_REGIONS)
         return keras.Model(self.model.input, outputs, name=self.model.name)
 
 

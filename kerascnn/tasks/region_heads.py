@@ -1,6 +1,7 @@
 """What R-CNN learns after its network: linear functions of features, that score regions and correct their boxes."""
 
 import io
+import zipfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,7 +81,7 @@ class RegionHeads:
             names = {name.rpartition("_")[0] for name in arrays}
             if names <= {"svms", "regressors"}:
                 return cls(**{name: Linear(arrays[f"{name}_kernel"], arrays[f"{name}_bias"]) for name in names})
-        except (KeyError, TypeError, AttributeError, ValueError, EOFError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"{path} holds no heads of R-CNN: {error}") from error
         raise ValueError(f"{path} holds no heads of R-CNN. Found: {', '.join(sorted(arrays))}.")
 

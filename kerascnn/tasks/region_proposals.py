@@ -31,6 +31,11 @@ class RegionProposalTask(DetectionTask):
     score_name: ClassVar[str] = f"recall of {SCORED} proposals"
     monitor: ClassVar[str] = "proposals_recall"
 
+    def __post_init__(self) -> None:
+        """Refuse options that the loss does not have."""
+        super().__post_init__()
+        _ = self.loss
+
     @property
     def loss(self) -> dict[str, keras.losses.Loss]:
         """See `RegionProposalLoss`."""
@@ -72,7 +77,8 @@ class RegionProposalTask(DetectionTask):
         with an IoU of at least 0.5, by their number.
         """
         objects = [rows[rows[:, 4] != PADDING][:, :4] for rows in targets]
-        recall = proposal_recall(objects, [found.boxes for found in self.decode(outputs)], COUNTS)
+        counts = [count for count in COUNTS if count <= max(SCORED, outputs["location"].shape[1])]
+        recall = proposal_recall(objects, [found.boxes for found in self.decode(outputs)], counts)
         summary = super().evaluate(outputs, _of_one_class(targets))
         return summary | {"proposal_recall": {str(count): share for count, share in recall.items()}}
 

@@ -68,7 +68,8 @@ class Checkpoint:
         self._due_at, self._steps = time.monotonic() + self.every_seconds, 0
 
     def _check_free(self) -> None:
-        if not self.resume and _files(self.folder):
+        parts = [part for part in self.folder.glob("*") if part.is_dir()]  # of a run in several trainings
+        if not self.resume and any(map(_files, (self.folder, *parts))):
             raise FileExistsError(
                 f"{self.folder} holds a run that was not finished. Resume it, or remove the folder to start anew."
             )

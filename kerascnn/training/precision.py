@@ -134,11 +134,15 @@ def _learns_weights(operation: keras.Operation) -> bool:
 
 
 def _gains(layer: keras.layers.Layer) -> bool:
-    """Whether a layer is faster with 16 bits: on a processor, depthwise convolutions with strides are not.
+    """Whether a layer may compute in 16 bits, and is faster so: on a processor, strided depthwise convolutions are not.
+
+    Those of `kerascnn.layers` that compute places in pixels keep 32 bits: with 8 bits of mantissa, a box would move.
 
     oneDNN has no kernel of 16 bits for their gradients, and falls back to plain loops, more than ten times as slow as
     its kernel of 32 bits.
     """
+    if getattr(layer, "computes_places", False):
+        return False
     return has_accelerator() or not (isinstance(layer, keras.layers.DepthwiseConv2D) and max(layer.strides) > 1)
 
 

@@ -220,5 +220,7 @@ def test_proposals_are_drawn_anew_for_each_seed_and_padding_comes_last():
     whole = draw_proposals(20)(sample, [0, 0])["proposals"].numpy()
     assert sorted(whole[:6, 0]) == list(range(6)) and not whole[6:].any() and len(whole) == 9
     assert draw(sample | {"proposals": proposals[:0]}, [0, 0])["proposals"].shape == (0, 4)
+    with pytest.raises(ValueError, match="no proposals to draw from"):
+        draw({"image": sample["image"]}, [0, 0])
     with pytest.raises(ValueError, match="count must be at least 1"):
         draw_proposals(0)

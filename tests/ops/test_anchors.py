@@ -128,3 +128,21 @@ def test_scales_of_squares_are_their_sides():
     assert mean_iou == pytest.approx(1, abs=2e-3)  # a box of 20 x 40 is the anchor of ratio 2
     assert find_scales(sizes, (8, 16, 32), ratios=(1,))[1] == pytest.approx((1 + 0.547 + 1) / 3, abs=2e-3)
     assert find_scales(sizes, (16,), per_place=3)[0] == ((10, 28.3, 100),)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "strides", "per_place", "message"),
+    [
+        ([[10, 10], [20, 20]], (), 1, "strides at least one"),
+        ([[10, 10], [20, 20]], (8,), 0, "per_place must be at least 1"),
+        ([[10, 10], [10.01, 10], [10, 10.02]], (8, 16), 1, "boxes of at least as many different sizes. Received: 1"),
+        (np.zeros((0, 2)), (8,), 1, "Received: 0"),
+    ],
+)
+def test_scales_that_cannot_be_found_are_refused(sizes, strides, per_place, message):
+    with pytest.raises(ValueError, match=message):
+        find_scales(np.array(sizes, float), strides, per_place=per_place)
+
+
+def test_scales_of_the_smallest_boxes_are_positive():
+    assert find_scales(np.array([[0.01, 0.01], [9, 9]]), (8, 16))[0] == ((0.1,), (9.0,))

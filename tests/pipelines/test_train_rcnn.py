@@ -53,6 +53,20 @@ def test_other_scripts_take_the_run(faster_run, call, workplace):
     assert outcome.returncode == 0 and "recall of 100 proposals" in outcome.stdout
 
 
+@pytest.mark.parametrize(("variant", "name"), [("fast", "fast_rcnn"), ("rcnn", "rcnn")])
+def test_the_variants_that_search_leave_runs_too(run, call, workplace, tmp_path, variant, name):
+    outcome = run("train_rcnn.py", "--smoke", "--variant", variant, *SMALL_NETWORK)
+    assert outcome.returncode == 0, outcome.stderr
+    folder = workplace / "saved_models" / f"smoke_{name}"
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    metrics = card["metrics" if variant == "fast" else "detection"]
+    metrics = metrics if variant == "fast" else metrics["metrics"]
+    assert 0 <= metrics["test"]["ap50"] <= 1 and metrics["test"]["examples"] == 40
+    assert (folder / "heads.npz").exists() == (variant == "rcnn")
+    outcome = call("evaluate.py", "--run", folder, "--split", "test")
+    assert outcome.returncode == 0 and "has changed since" not in outcome.stderr
+
+
 def test_options_of_body_heads_and_losses_are_checked_before_data_are_read(monkeypatch):
     monkeypatch.syspath_prepend(PIPELINES)
     script = importlib.import_module("train_rcnn")
@@ -66,6 +80,11 @@ def test_options_of_body_heads_and_losses_are_checked_before_data_are_read(monke
         script.main(script.Config(options={"hidden_units": 8}))
     with pytest.raises(ValueError, match="cannot be finished before the last: go on with --resume alone"):
         script.main(script.Config(training="alternating", finish=True))
+    for variant, setting in (("rcnn", {"processes": 2}), ("fast", {"num_proposals": 9}), ("faster", {"search": 1})):
+        with pytest.raises(
+            ValueError, match=rf"--variant {variant} has no use for --{next(iter(setting))}".replace("_", "-")
+        ):
+            script.main(script.Config(variant=variant, **setting))
     for variant in ("rcnn", "fast"):
         with pytest.raises(ValueError, match=rf"--training alternating is for faster, .*Received: --variant {variant}"):
             script.main(script.Config(training="alternating", variant=variant))

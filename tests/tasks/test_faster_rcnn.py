@@ -8,6 +8,7 @@ from kerascnn.export import Reference
 from kerascnn.ops import encode_deltas
 from kerascnn.ops.regions import VARIANCES
 from kerascnn.tasks import load_task, region_detection, region_proposals, two_stage_detection
+from kerascnn.training.precision import computing_in
 
 CLASSES = ("red", "blue")
 SIZE = (64, 96)
@@ -80,6 +81,32 @@ def test_recall_by_hand():
     summary = task.evaluate({name: np.float32(values) for name, values in outputs.items()}, ROWS)
     assert summary["proposal_recall"]["1"] == pytest.approx(1 / 3)
     assert summary["proposal_recall"]["3"] == pytest.approx(2 / 3) == pytest.approx(task.score_of(summary))
+
+
+def test_recall_is_not_told_of_more_proposals_than_there_are(both):
+    (part,) = both.parts.values()
+    summary = part.evaluate(Reference.of(part, [(np.zeros((2, *SIZE, 3), np.uint8), ROWS)]).outputs, ROWS)
+    assert list(summary["proposal_recall"]) == ["1", "3", "10", "30", "100"]
+
+
+def test_options_that_the_loss_of_proposals_does_not_have_are_refused():
+    with pytest.raises(ValueError, match="alfa"):
+        region_proposals("mobilenet_v2", SCALES, loss_options={"alfa": 1}, **FIRST, **BODY)
+
+
+def test_places_are_computed_in_full_where_the_rest_is_not(both):
+    """In 8 bits of mantissa a box at pixel 301 lies at 300 or 302."""
+    with computing_in(both.model, "mixed_bfloat16"):
+        kinds = {layer.name: layer.compute_dtype for layer in both.model.layers}
+    places = {"proposals", "candidates", "roi_level"} | {name for name in kinds if "_stride" in name and "roi_" in name}
+    assert len(places) == 6 and {kinds[name] for name in places} == {"float32"}
+    assert kinds["rpn_conv"] == "bfloat16"
+
+
+def test_all_boxes_of_a_crowd_come_to_the_last_suppression(both, second):
+    for task in (both, second):
+        suppression = task.serving_model().get_layer("suppression").suppression
+        assert suppression["max_candidates"] >= 1000 * len(CLASSES)
 
 
 def test_without_an_object_recall_is_none_and_the_score_0():

@@ -173,6 +173,13 @@ def test_heads_are_read_as_they_were_written(tmp_path, names):
     assert [path.name for path in tmp_path.iterdir()] == ["heads.npz"]
 
 
+def test_a_file_that_ends_too_early_is_refused(tmp_path):
+    path = RegionHeads(svms=Linear(np.ones((30, 3), np.float32), np.ones(3, np.float32))).save(tmp_path / "heads.npz")
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="holds no heads of R-CNN"):
+        RegionHeads.load(path)
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage", None])
 def test_another_file_is_refused(tmp_path, content):
     path = tmp_path / "heads.npz"

@@ -185,6 +185,14 @@ def test_a_run_in_the_folder_is_not_written_over(tmp_path):
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_a_run_in_several_trainings_is_not_written_over_by_one_in_one(tmp_path):
+    with pytest.raises(Killed):
+        run(tmp_path / "step1", callbacks=[AtStep(3, kill)])
+    with pytest.raises(FileExistsError, match="Resume it, or remove"):
+        run(tmp_path)
+    assert list((tmp_path / "step1").iterdir())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
