@@ -12,8 +12,6 @@ demo: $(VENV)/.installed
 	$(BIN)/python pipelines/finetune.py --data scenes --weights stanford_dogs --image-size 128 128 \
 		--head-epochs 4 --fine-tune-epochs 4 --output saved_models/demo --overwrite --resume
 
-# Two processes share the cores: threads of TensorFlow would only wait for each other.
-test: export TF_NUM_INTRAOP_THREADS = 1
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
