@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 from keras import layers
+from keras.initializers import RandomNormal
 
 from kerascnn.architectures.catalogue import build
 
@@ -12,7 +13,7 @@ Tensor = keras.KerasTensor
 SQUEEZED = 64  # channels that each place of the last feature map keeps
 HIDDEN = 256  # units that see all places
 # Answers start near the middle of the picture: large errors in the first steps would silence the features of the body.
-SMALL = keras.initializers.RandomNormal(stddev=0.01)
+SMALL = 0.01  # deviation of the first weights
 MIDDLE = keras.initializers.Constant(0.5)
 
 
@@ -41,8 +42,8 @@ def localizer(
     body = build(architecture, input_shape, None, **options)
     what, where = _pooled(body.output, dropout), _spread(body.output, dropout)
     outputs = [
-        layers.Dense(1, kernel_initializer=SMALL, name="presence")(what),
-        layers.Dense(4, kernel_initializer=SMALL, name="box")(where),
+        layers.Dense(1, kernel_initializer=RandomNormal(stddev=SMALL), name="presence")(what),
+        layers.Dense(4, kernel_initializer=RandomNormal(stddev=SMALL), name="box")(where),
         layers.Dense(num_classes, name="predictions")(what),
     ]
     return keras.Model(body.input, layers.Concatenate(name="answer")(outputs), name=architecture)
@@ -77,8 +78,10 @@ def landmarker(
         raise ValueError(f"num_landmarks must be at least 1. Received: num_landmarks={num_landmarks}.")
     body = build(architecture, input_shape, None, **options)
     features = _spread(body.output, dropout)
-    points = layers.Dense(2 * num_landmarks, kernel_initializer=SMALL, bias_initializer=MIDDLE, name="points")(features)
-    visibility = layers.Dense(num_landmarks, kernel_initializer=SMALL, name="visibility")(features)
+    points = layers.Dense(
+        2 * num_landmarks, kernel_initializer=RandomNormal(stddev=SMALL), bias_initializer=MIDDLE, name="points"
+    )(features)
+    visibility = layers.Dense(num_landmarks, kernel_initializer=RandomNormal(stddev=SMALL), name="visibility")(features)
     outputs = [layers.Reshape((num_landmarks, 2))(points), layers.Reshape((num_landmarks, 1))(visibility)]
     return keras.Model(body.input, layers.Concatenate(name="answer")(outputs), name=architecture)
 

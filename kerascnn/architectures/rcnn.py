@@ -32,7 +32,7 @@ Maps = Mapping[int, Tensor]  # by stride
 
 SCALES, RATIOS = ((128.0, 256.0, 512.0),), (0.5, 1.0, 2.0)  # of anchors, for pictures whose shorter side is 600
 POOLINGS = {"align": RoIAlign, "max": RoIMaxPooling}
-SMALL_WEIGHTS, SMALLER_WEIGHTS = (keras.initializers.RandomNormal(stddev=deviation) for deviation in (0.01, 0.001))
+SMALL, SMALLER = 0.01, 0.001  # deviations of the first weights
 
 
 def region_proposal_network(
@@ -231,10 +231,9 @@ def _propose(maps: Maps, scales: Sequence[Sequence[float]], ratios: Sequence[flo
     if len({len(each) for each in scales}) > 1:
         raise ValueError(f"scales must be as many for each of the strides. Received: scales={scales!r}.")
     number = len(scales[0]) * len(ratios)
-    options = {"kernel_initializer": SMALL_WEIGHTS}
-    convolution = layers.Conv2D(filters, 3, padding="same", activation="relu", name="rpn_conv", **options)
-    objectness = layers.Conv2D(number, 1, name="rpn_logits", **options)
-    deltas = layers.Conv2D(4 * number, 1, name="rpn_deltas", **options)
+    convolution = layers.Conv2D(filters, 3, padding="same", activation="relu", name="rpn_conv", **_draw(SMALL))
+    objectness = layers.Conv2D(number, 1, name="rpn_logits", **_draw(SMALL))
+    deltas = layers.Conv2D(4 * number, 1, name="rpn_deltas", **_draw(SMALL))
     regions = []
     for (stride, x), sizes in zip(maps.items(), scales, strict=True):
         x = convolution(x)
@@ -259,6 +258,11 @@ def _classify(
         x = layers.Dense(hidden_units, activation="relu", name=f"roi_fc{number}")(x)
         if dropout:
             x = layers.Dropout(dropout, name=f"roi_dropout{number}")(x)
-    logits = layers.Dense(num_classes + 1, kernel_initializer=SMALL_WEIGHTS, name="roi_logits")(x)
-    deltas = layers.Dense(4 * num_classes, kernel_initializer=SMALLER_WEIGHTS, name="roi_deltas")(x)
+    logits = layers.Dense(num_classes + 1, name="roi_logits", **_draw(SMALL))(x)
+    deltas = layers.Dense(4 * num_classes, name="roi_deltas", **_draw(SMALLER))(x)
     return layers.Concatenate(dtype="float32", name="roi")([logits, deltas, proposals])
+
+
+def _draw(deviation: float) -> dict[str, Any]:
+    """Give a layer first weights of its own: an initialiser that several share would give all the same."""
+    return {"kernel_initializer": keras.initializers.RandomNormal(stddev=deviation)}

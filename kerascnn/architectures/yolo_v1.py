@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 from keras import layers
+from keras.initializers import RandomNormal
 
 from kerascnn.architectures.catalogue import build
 from kerascnn.architectures.darknet import INITIALIZER, NEGATIVE_SLOPE, convolve
@@ -70,7 +71,7 @@ def yolo_v1(
     if dropout:
         x = layers.Dropout(dropout, name="hidden_dropout")(x)
     depth = 5 * boxes + num_classes
-    x = layers.Dense(grid * grid * depth, kernel_initializer=SMALL, name="cells")(x)
+    x = layers.Dense(grid * grid * depth, kernel_initializer=RandomNormal(stddev=SMALL), name="cells")(x)
     # In half precision, the area of a box in pixels would be infinite.
     answer = layers.Reshape((grid, grid, depth), dtype="float32", name="answer")(x)
     return keras.Model(body.input, answer, name=architecture)

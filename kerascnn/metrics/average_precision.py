@@ -1,6 +1,6 @@
 """The average precision of a detector while it trains: one number an epoch, by which the best one is kept."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import keras
 import numpy as np
@@ -12,7 +12,7 @@ from kerascnn.ops.targets import object_rows
 
 IOU_THRESHOLDS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())  # COCO's
 BINS = 200  # of the scores: detections in the same bin count as equally sure
-MAX_DETECTIONS, MAX_CANDIDATES = 100, 300
+MAX_DETECTIONS = 100
 LEAST_SCORE, SUPPRESSION = 0.01, 0.5
 
 
@@ -36,6 +36,8 @@ class AveragePrecision(keras.metrics.Metric):
         ValueError: for fewer than one class, thresholds that are none or not in (0, 1], or predictions of another
             number of classes.
     """
+
+    max_candidates: ClassVar[int] = 300  # that come to the suppression, as where the network serves
 
     def __init__(
         self,
@@ -74,7 +76,7 @@ class AveragePrecision(keras.metrics.Metric):
             iou_threshold=SUPPRESSION,
             score_threshold=LEAST_SCORE,
             max_detections=MAX_DETECTIONS,
-            max_candidates=MAX_CANDIDATES,
+            max_candidates=self.max_candidates,
         )
         hits = ops.cast(find_hits(rows, kept.boxes, kept.class_ids, self.iou_thresholds), "float32")  # (B, D, T)
         classes = ops.reshape(ops.one_hot(kept.class_ids, self.num_classes), (-1, self.num_classes))  # none: -1
@@ -137,6 +139,8 @@ class RegionAveragePrecision(AveragePrecision):
 
     Takes rows (B, M, 5) and the classes of regions (B, R, 5 C + 5), see `kerascnn.ops.regions`.
     """
+
+    max_candidates: ClassVar[int] = 3000
 
     def decode(self, y_pred: keras.KerasTensor) -> tuple[keras.KerasTensor, ...]:
         """Give boxes (B, R C, 4) in pixels, scores (B, R C) and classes (B, R C)."""

@@ -230,3 +230,14 @@ def test_second_stage_that_is_right_has_an_average_precision_of_1():
     metric.update_state(rows, wrong)
     assert float(metric.result()) == 0
     assert RegionAveragePrecision.from_config(metric.get_config()).num_classes == 2
+
+
+def test_a_perfect_second_stage_has_all_in_a_crowd_of_proposals():
+    """Twenty objects with fifty proposals on each: more than come to a network's suppression that looks once."""
+    corners = np.float32([[x, y, x + 15, y + 15] for x in range(0, 100, 20) for y in range(0, 80, 20)])
+    outputs = np.zeros((1, 1000, 15), np.float32)
+    outputs[0, :, 0] = np.linspace(10, 9, 1000)  # of the first class, the surest of all on the first objects
+    outputs[0, :, -4:] = corners.repeat(50, axis=0)
+    metric = RegionAveragePrecision(2)
+    metric.update_state(np.pad(corners, [(0, 0), (0, 1)])[np.newaxis], outputs)
+    assert float(metric.result()) == pytest.approx(1)
