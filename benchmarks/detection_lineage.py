@@ -14,7 +14,6 @@ The peer is Ultralytics' yolo11n at 320 pixels, from scratch, for 15 minutes by 
 import dataclasses
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
 import numpy as np
 import tyro
 from PIL import Image
-from reporting import check_writable, report
+from reporting import check_writable, children_minutes, report
 
 from kerascnn.data import Split, open_source, selective_search
 from kerascnn.metrics.detection import summarise_detections
@@ -40,9 +39,9 @@ from kerascnn.report import draw_answer, draw_label, read_card
 from kerascnn.results import Detections
 from kerascnn.runs import load_answerer, open_run
 from kerascnn.tasks import RegionHeads, rcnn, sliding_window
+from kerascnn.tasks.region_heads import HEADS_FILE
 
 PIPELINES = Path(__file__).parents[1] / "pipelines"
-HEADS_FILE = "heads.npz"  # of a run of R-CNN
 LOWEST_SCORE = 0.01  # as that of detectors: AP counts detections that are far from sure
 QUICK_PICTURES = 6
 PEER_MINUTES, QUICK_PEER_MINUTES = 15.0, 0.2
@@ -117,9 +116,9 @@ def compare(name: str, data: str, seed: int, folder: Path, split: Split, quick: 
     """Train one detector with one seed, and measure it."""
     output = folder / f"{name}_{seed}"
     is_there = output.exists()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = children_minutes()
     look = DETECTORS[name](data, seed, output, quick)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    minutes = children_minutes() - before
     card = read_card(output) if (output / "card.json").exists() else {}  # the peer has none
     detections, seconds = zip(*look(split), strict=True)
     annotations = (split.annotations[key] for key in ("boxes", "class_ids"))
@@ -132,7 +131,7 @@ def compare(name: str, data: str, seed: int, folder: Path, split: Split, quick: 
         "mean_ap50": metrics["ap50"],
         "coco_ap": metrics["ap"],
         "ms_a_picture": float(np.median(seconds)) * 1e3,
-        "training_cpu_minutes": None if is_there else _minutes(after) - _minutes(before),
+        "training_cpu_minutes": None if is_there else minutes,
         "parameters": _count_parameters(output, card),
     }
     threshold = {**card.get("chosen", {}), **card.get("detection", {})}.get("score_threshold", 0.5)
@@ -145,10 +144,6 @@ def _count_parameters(output: Path, card: dict[str, Any]) -> int | None:
     linear = [each for each in (heads.svms, heads.regressors) if each is not None]
     own = sum(each.kernel.size + each.bias.size for each in linear)
     return card["parameters"] + own if "parameters" in card else None
-
-
-def _minutes(usage: resource.struct_rusage) -> float:
-    return (usage.ru_utime + usage.ru_stime) / 60
 
 
 def draw(picture: np.ndarray, true: Detections, found: dict[str, Detections]) -> Image.Image:

@@ -11,7 +11,6 @@ quarters of an hour; --quick only compares speed.
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
 import keras
 import numpy as np
 import tyro
-from reporting import ROUNDS, check_writable, report, run_contender, time_runs
+from reporting import ROUNDS, check_writable, children_minutes, report, run_contender, time_runs
 
 from kerascnn.architectures import build
 
@@ -89,9 +88,9 @@ def train(name: str, data: Path, seed: int) -> dict[str, Any]:
             side, "--batch-size", BATCH_SIZE, "--seed", seed, "--output", run, "--keep-over-budget", *SHARED,
             *SETTINGS[name],
         )  # fmt: skip
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        before = children_minutes()
         subprocess.run([str(part) for part in command], check=True, stdout=sys.stderr)
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        minutes = children_minutes() - before
         card = json.loads((run / "card.json").read_text(encoding="utf-8"))
     return {
         "network": name,
@@ -100,7 +99,7 @@ def train(name: str, data: Path, seed: int) -> dict[str, Any]:
         "validation_accuracy": card["metrics"]["validation"]["accuracy"],
         "test_accuracy": card["metrics"]["test"]["accuracy"],
         "int8_validation_accuracy": card["export"]["int8"]["score"],
-        "cpu_minutes": (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / 60,
+        "cpu_minutes": minutes,
     }
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import tempfile
@@ -49,6 +50,12 @@ def report(title: str, rows: Sequence[Mapping[str, Any]], path: Path | None) -> 
         temporary = path.with_name(f"{path.name}.tmp")
         temporary.write_text(text + "\n", encoding="utf-8")
         temporary.replace(path)
+
+
+def children_minutes() -> float:
+    """Give the minutes that processors have worked so far for processes that this one started, and that have ended."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (usage.ru_utime + usage.ru_stime) / 60
 
 
 def check_writable(*paths: Path | None) -> None:

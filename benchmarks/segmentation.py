@@ -8,7 +8,6 @@ on the validation pictures, and the test pictures are read for the table. --quic
 """
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -21,7 +20,7 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
 
 import numpy as np
 import tyro
-from reporting import check_writable, report
+from reporting import check_writable, children_minutes, report
 
 from kerascnn.report import read_card
 from kerascnn.runs import open_run
@@ -88,12 +87,12 @@ def measure(name: str, data: str, seed: int, folder: Path, quick: bool) -> Measu
     """Train a network, unless its run is there; give its row of the table, and the IoU of each class."""
     output = folder / f"{''.join(letter if letter.isalnum() else '_' for letter in name)}_{seed}"
     is_there = (output / "card.json").exists()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = children_minutes()
     if not is_there:
         command = [sys.executable, str(SCRIPT), "--data", data, "--seed", str(seed), "--output", str(output)]
         command += ["--keep-over-budget", "--resume", *NETWORKS[name], *(HURRY if quick else ())]
         subprocess.run(command, check=True, stdout=sys.stderr)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    minutes = children_minutes() - before
     card = read_card(output)
     metrics = card["metrics"]["test"]
     row = {
@@ -104,7 +103,7 @@ def measure(name: str, data: str, seed: int, folder: Path, quick: bool) -> Measu
         "int8_mean_iou_loss": card["metrics"]["validation"]["mean_iou"] - card["export"]["int8"]["score"],
         "int8_agreement": card["export"]["int8"]["agreement"],
         "pictures_a_second": time_pictures(output),
-        "training_cpu_minutes": None if is_there else _minutes(after) - _minutes(before),
+        "training_cpu_minutes": None if is_there else minutes,
         "parameters": card["parameters"],
     }
     return row, {each["class"]: each["iou"] for each in metrics["per_class"]}
@@ -122,10 +121,6 @@ def time_pictures(run: Path) -> float:
         network.predict_on_batch(pictures)
         seconds.append(time.perf_counter() - started)
     return BATCH / float(np.median(seconds))
-
-
-def _minutes(usage: resource.struct_rusage) -> float:
-    return (usage.ru_utime + usage.ru_stime) / 60
 
 
 if __name__ == "__main__":

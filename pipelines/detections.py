@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from files import check_folder, list_files, open_pictures
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from kerascnn.data import pictures
 from kerascnn.data.video import Video, is_video, open_video, write_video
 from kerascnn.files import write_file
 from kerascnn.report import draw_answer, write_picture
@@ -60,9 +60,8 @@ def detect_in_files(paths: Sequence[Path], detect: Detect, save: Path | None = N
         ValueError: if none can.
         NotADirectoryError: if `save` is a file.
     """
-    if save is not None and save.exists() and not save.is_dir():
-        raise NotADirectoryError(f"What was found is saved to a folder. Received: the file {save}.")
-    files = [file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    check_folder(save)
+    files = list_files(paths)
     found, left_out = _look_at_pictures([file for file in files if not is_video(file)], detect, save)
     for file in filter(is_video, files):
         try:
@@ -81,9 +80,7 @@ def detect_in_files(paths: Sequence[Path], detect: Detect, save: Path | None = N
 
 def _look_at_pictures(files: Sequence[Path], detect: Detect, save: Path | None) -> tuple[list[Found], int]:
     """Give what was found in each picture, and how many files were left out."""
-    split, set_aside = pictures(files)
-    for each in set_aside:
-        logger.warning("%s was left out: %s.", each.path, each.reason)
+    split, left_out = open_pictures(files)
     found = []
     for index, name in enumerate(split.names):
         image = split.picture(index)
@@ -91,7 +88,7 @@ def _look_at_pictures(files: Sequence[Path], detect: Detect, save: Path | None) 
         found.append(Found(name, name, [detections], seconds))
         if save is not None:
             write_picture(save / f"{index:03d}_{Path(name).stem}.png", draw_answer(detections, image))
-    return found, len(set_aside)
+    return found, left_out
 
 
 def _look_at_video(video: Video, detect: Detect, save: Path | None) -> Found:

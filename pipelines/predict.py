@@ -15,9 +15,10 @@ from typing import Literal
 
 import tyro
 from console import print_answers, run_script
+from files import open_some_pictures
 from smoke import smoke_pictures, smoke_run
 
-from kerascnn.data import pictures, pipeline
+from kerascnn.data import pipeline
 from kerascnn.report import describe_answer, draw_answer, write_picture
 from kerascnn.runs import load_predictor, open_run
 
@@ -49,12 +50,7 @@ def main(config: Config) -> int:
     if config.run is None or not config.pictures:
         raise ValueError("Say which run to ask and about which pictures: --run saved_models/NAME PICTURE...")
     task, _, _ = open_run(config.run)
-    files = [file for path in config.pictures for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    split, set_aside = pictures(files)
-    for each in set_aside:
-        logger.warning("%s was left out: %s.", each.path, each.reason)
-    if len(split) == 0:
-        raise ValueError("None of the pictures can be read.")
+    split, left_out = open_some_pictures(config.pictures)
     outputs = load_predictor(config.run, task, config.model)(pipeline(split, task)).outputs
     answers = task.answers(outputs, [split.picture(index).shape[:2] for index in range(len(split))])
     print_answers(split.names, [describe_answer(answer, config.top) for answer in answers])
@@ -63,7 +59,7 @@ def main(config: Config) -> int:
             drawn = draw_answer(answer, split.picture(index))
             write_picture(config.save / f"{index:03d}_{Path(split.names[index]).stem}.png", drawn)
         logger.info("Wrote %d pictures to %s.", len(answers), config.save)
-    return 1 if set_aside else 0
+    return 1 if left_out else 0
 
 
 if __name__ == "__main__":

@@ -50,14 +50,13 @@ from kerascnn.tasks import (
     fit_svms,
     rcnn,
 )
+from kerascnn.tasks.region_heads import HEADS_FILE
 from kerascnn.tasks.region_network import region_network
 from kerascnn.training import Checkpoint, History, fit
 
 logger = logging.getLogger(__name__)
 
 KIND = "rcnn"  # what cards call this detector
-HEADS_FILE = "heads.npz"
-SMOKE_RUN = Path("saved_models/smoke_rcnn")
 
 
 @dataclass(frozen=True)

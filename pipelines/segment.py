@@ -17,16 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import tyro
 from console import print_answers, run_script
-from PIL import Image
+from files import check_folder, open_some_pictures
 from rich.progress import track
 from smoke import smoke_pictures
 from train_segmenter import SMOKE_RUN
 from train_segmenter import Config as TrainConfig
 from train_segmenter import main as train
 
-from kerascnn.data import pictures
+from kerascnn.data.masks import encode_pixels
 from kerascnn.files import write_file
 from kerascnn.report import draw_answer, write_picture
 from kerascnn.results import Mask
@@ -69,41 +70,27 @@ def main(config: Config) -> int:
     config = _smoke(config) if config.smoke else config
     if config.run is None or not config.pictures:
         raise ValueError("Say which run to ask and about which pictures: --run saved_models/NAME PICTURE...")
-    if config.save is not None and config.save.exists() and not config.save.is_dir():
-        raise NotADirectoryError(f"What was found is saved to a folder. Received: the file {config.save}.")
+    check_folder(config.save)
     task, _, _ = open_run(config.run)
     if not isinstance(task, SegmentationTask):
         raise ValueError(f"{config.run} is no run of train_segmenter.py: its task is {task.name}.")
-    files = [file for path in config.pictures for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
-    split, set_aside = pictures(files)
-    for each in set_aside:
-        logger.warning("%s was left out: %s.", each.path, each.reason)
-    if len(split) == 0:
-        raise ValueError("None of the pictures can be read.")
-    predict = load_network(config.run, task, config.model)
-    segmenter = Segmenter(
-        task.classes, task.image_size, predict, tiled=config.tiled, overlap=config.overlap, mirrored=config.mirrored
-    )
+    split, left_out = open_some_pictures(config.pictures)
+    options = {"tiled": config.tiled, "overlap": config.overlap, "mirrored": config.mirrored}
+    segmenter = Segmenter(task.classes, task.image_size, load_network(config.run, task, config.model), **options)
     rows, answers = [], []
     for index in track(range(len(split)), "Segmenting", transient=True):
-        picture = split.picture(index)
+        name, picture = split.names[index], split.picture(index)
         mask = segmenter.segment(picture)
         pieces = Counter(mask.objects(min_area=config.min_area).class_names) if config.pieces else None
         answers.append(_describe(mask, pieces))
-        rows += [
-            {"file": split.names[index], "class": name, "area": f"{share:.6f}"}
-            | ({} if pieces is None else {"pieces": pieces[name]})
-            for name, share in mask.areas.items()
-        ]
+        rows += _rows(name, mask, pieces)
         if config.save is not None:
-            name = f"{index:03d}_{Path(split.names[index]).stem}"
-            write_picture(config.save / f"{name}.png", draw_answer(mask, picture))
-            write_file(config.save / f"{name}_mask.png", _encode(mask))
+            _save(config.save / f"{index:03d}_{Path(name).stem}", mask, picture)
     print_answers(split.names, answers)
     if config.save is not None:
         write_file(config.save / TABLE_NAME, _as_table(rows))
         logger.info("Wrote %d pictures and masks to %s.", len(answers), config.save)
-    return 1 if set_aside else 0
+    return 1 if left_out else 0
 
 
 def _describe(mask: Mask, pieces: Counter[str] | None) -> list[str]:
@@ -113,13 +100,22 @@ def _describe(mask: Mask, pieces: Counter[str] | None) -> list[str]:
     return [f"{name} {share:.1%}{counts.get(name, '')}" for name, share in areas if share]
 
 
-def _encode(mask: Mask) -> bytes:
-    file = io.BytesIO()
-    Image.fromarray(mask.class_ids.astype("uint8")).save(file, "PNG")
-    return file.getvalue()
+def _rows(name: str, mask: Mask, pieces: Counter[str] | None) -> list[dict[str, str | int]]:
+    """Give the table's rows of a picture: one for each class."""
+    return [
+        {"file": name, "class": class_name, "area": f"{share:.6f}"}
+        | ({} if pieces is None else {"pieces": pieces[class_name]})
+        for class_name, share in mask.areas.items()
+    ]
 
 
-def _as_table(rows: list[dict[str, str]]) -> bytes:
+def _save(path: Path, mask: Mask, picture: np.ndarray) -> None:
+    """Write a picture with the classes in colours, and the mask of their numbers."""
+    write_picture(path.with_name(f"{path.name}.png"), draw_answer(mask, picture))
+    write_file(path.with_name(f"{path.name}_mask.png"), encode_pixels(mask.class_ids.astype(np.uint8)))
+
+
+def _as_table(rows: list[dict[str, str | int]]) -> bytes:
     file = io.StringIO(newline="")
     writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
     writer.writeheader()

@@ -1,7 +1,14 @@
 """Every graph: functional builders that read like their paper's table, and where their weights come from."""
 
 from kerascnn.architectures.alexnet import alexnet
-from kerascnn.architectures.catalogue import CLASSIFIERS, backbone, build, check_options, scratch_options
+from kerascnn.architectures.catalogue import (
+    CLASSIFIERS,
+    backbone,
+    build,
+    check_options,
+    check_options_of,
+    scratch_options,
+)
 from kerascnn.architectures.darknet import darknet19, extraction
 from kerascnn.architectures.deconvnet import deconvnet
 from kerascnn.architectures.fully_convolutional import to_fully_convolutional
@@ -37,6 +44,7 @@ __all__ = [
     "backbone_unet",
     "build",
     "check_options",
+    "check_options_of",
     "copy_weights",
     "darknet19",
     "deconvnet",

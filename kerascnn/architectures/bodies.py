@@ -7,8 +7,9 @@ from keras import layers
 
 from kerascnn.architectures.catalogue import build
 from kerascnn.architectures.strides import check_maps
-from kerascnn.layers import PadToMultiple
+from kerascnn.layers import CropLike, PadToMultiple
 
+MOMENTUM = 0.97  # of new batch normalisations: their statistics start from nothing, and an epoch may be a few steps
 LARGEST_STRIDE = 32  # of all classifiers
 SOME_SIZE = (64, 64)  # of a body that is copied for any size: a multiple of every stride, and not too small for any
 
@@ -50,6 +51,13 @@ def build_padded_body(
         return build_body(architecture, input_shape, **options)
     size = SOME_SIZE if None in sides else sides  # builders make networks of one size only
     return _copy(build_body(architecture, (*size, *input_shape[2:]), **options), input_shape, pad=True)
+
+
+def crop_to_picture(maps: keras.KerasTensor, picture: keras.KerasTensor) -> keras.KerasTensor:
+    """Cut what was padded off maps (B, H, W, C) of a picture (B, height, width, 3): (B, height, width, C)."""
+    if None not in picture.shape[1:3] and maps.shape[1:3] == picture.shape[1:3]:
+        return maps
+    return CropLike(dtype="float32", name="cropped")([maps, picture])
 
 
 def _copy(body: keras.Model, input_shape: tuple[int | None, int | None, int], pad: bool = False) -> keras.Model:

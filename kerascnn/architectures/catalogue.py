@@ -66,7 +66,20 @@ def check_options(name: str, options: Iterable[str], head: Callable[..., keras.M
     """
     if name not in CLASSIFIERS:
         raise ValueError(f"architecture must be one of {', '.join(CLASSIFIERS)}. Received: architecture={name!r}.")
-    builders = [CLASSIFIERS[name]] if head is None else [CLASSIFIERS[name], head]
+    check_options_of(name, options, *([CLASSIFIERS[name]] if head is None else [CLASSIFIERS[name], head]))
+
+
+def check_options_of(name: str, options: Iterable[str], *builders: Callable[..., keras.Model]) -> None:
+    """Refuse names of options that none of the builders of a network has.
+
+    Args:
+        name: of the network, for the message.
+        options: their names.
+        *builders: whose keyword-only arguments are options.
+
+    Raises:
+        ValueError: with the known ones.
+    """
     parameters = [each for builder in builders for each in inspect.signature(builder).parameters.values()]
     known = list(dict.fromkeys(each.name for each in parameters if each.kind is each.KEYWORD_ONLY))
     unknown = [option for option in options if option not in known]

@@ -10,15 +10,14 @@ from pathlib import Path
 import keras
 from keras import layers
 
-from kerascnn.architectures.bodies import build_padded_body
+from kerascnn.architectures.bodies import MOMENTUM, build_padded_body, crop_to_picture
 from kerascnn.architectures.vgg import BLOCKS
-from kerascnn.layers import CropLike, MaxUnpooling2D
+from kerascnn.layers import MaxUnpooling2D
 
 Tensor = keras.KerasTensor
 
 UNPOOLINGS = ("upsample", "switches")
 BOTTLENECKS = ("dense", "convolution")
-MOMENTUM = 0.97  # of batch normalisations: their statistics start from nothing, and an epoch may be a few steps
 
 
 def deconvnet(
@@ -73,8 +72,7 @@ def deconvnet(
         for number, width in enumerate(widths, start=1):
             x = _deconvolve(x, width, batch_norm, f"block{block}_deconv{number}")
     logits = layers.Conv2DTranspose(num_classes, 3, padding="same", dtype="float32", name="predictions")(x)
-    if None in input_shape or logits.shape[1:3] != body.input.shape[1:3]:
-        logits = CropLike(dtype="float32", name="cropped")([logits, body.input])
+    logits = crop_to_picture(logits, body.input)
     return keras.Model(body.input, logits, name="vgg16")  # by which named weights are found
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kerascnn.architectures.bodies import build_padded_body
+from kerascnn.architectures.bodies import MOMENTUM, build_padded_body, crop_to_picture
 from kerascnn.architectures.strides import stride_layers
 from kerascnn.architectures.weights import load_weights
 from kerascnn.layers import CropLike, PadToMultiple
@@ -20,7 +20,6 @@ Tensor = keras.KerasTensor
 
 PADDINGS = ("same", "valid")
 UPS = ("transpose", "resize")
-MOMENTUM = 0.97  # of the new batch normalisations: their statistics start from nothing, and an epoch may be a few steps
 LEAST_FILTERS = 16
 LOST = 4  # pixels of a side, by two 3x3 convolutions without padding
 
@@ -159,9 +158,7 @@ def _check(num_classes: int, numbers: dict[str, int]) -> None:
 def _classify(x: Tensor, picture: Tensor, num_classes: int) -> Tensor:
     """Give the logits of each pixel of the picture; what was padded is cut off."""
     logits = layers.Conv2D(num_classes, 1, dtype="float32", name="predictions")(x)
-    if None not in picture.shape[1:3] and logits.shape[1:3] == picture.shape[1:3]:
-        return logits
-    return CropLike(dtype="float32", name="cropped")([logits, picture])
+    return crop_to_picture(logits, picture)
 
 
 def _mirror(x: Tensor, depth: int) -> Tensor:

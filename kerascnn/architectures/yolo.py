@@ -13,7 +13,7 @@ from typing import Any
 import keras
 from keras import layers, ops
 
-from kerascnn.architectures.bodies import build_body
+from kerascnn.architectures.bodies import MOMENTUM, build_body
 from kerascnn.architectures.darknet import NEGATIVE_SLOPE
 from kerascnn.architectures.strides import stride_layers
 from kerascnn.layers import AnchorGrid
@@ -22,7 +22,6 @@ Tensor = keras.KerasTensor
 
 PASSTHROUGH_FILTERS = 64  # of YOLOv2, before the finer map is folded into the coarser one
 OBJECT_SHARE = 0.01  # what an untrained network says of every prediction, so that the many empty ones do not drown it
-MOMENTUM = 0.97  # of the new batch normalisations: their statistics start from nothing, and an epoch may be a few steps
 
 
 def yolo(

@@ -4,20 +4,13 @@ import dataclasses
 
 import cv2
 import numpy as np
-import tensorflow as tf
 from scipy import ndimage
 
-from kerascnn.data.masks import PixelMaps
+from kerascnn.data.masks import PixelMaps, encode_pixels
 from kerascnn.data.sample import IGNORED
-from kerascnn.data.sources.source import Source, Split
+from kerascnn.data.sources.source import Source
 
 STEPS = 256  # of a weight of 1: as they are held, weights up to 255 are right to 1/512
-
-
-def encode_weights(weights: np.ndarray) -> bytes:
-    """Compress weights (H, W) of 0 to 255 to a PNG file."""
-    values = np.clip(np.round(weights * STEPS), 0, np.iinfo(np.uint16).max).astype(np.uint16)
-    return cv2.imencode(".png", values)[1].tobytes()
 
 
 def border_weights(mask: np.ndarray, *, background: int = 0, weight: float = 10.0, sigma: float = 5.0) -> np.ndarray:
@@ -72,18 +65,10 @@ def with_border_weights(source: Source, *, background: int = 0, weight: float = 
     if "mask" not in train.annotations:
         raise ValueError(f"{source.name} has no masks. It has {', '.join(train.annotations) or 'nothing'}.")
     options = {"background": background, "weight": weight, "sigma": sigma}
-    weights = [encode_weights(border_weights(mask, **options)) for mask in train.annotations["mask"]]
-    return dataclasses.replace(source, train=_with(train, PixelMaps(weights, STEPS)))
+    weights = [_encode(border_weights(mask, **options)) for mask in train.annotations["mask"]]
+    return dataclasses.replace(source, train=train.adding("pixel_weights", PixelMaps(weights, STEPS)))
 
 
-def _with(split: Split, weights: PixelMaps) -> Split:
-    table = weights.as_table()
-
-    def read(index: tf.Tensor) -> dict[str, tf.Tensor]:
-        return split.read(index) | {"pixel_weights": table[index]}
-
-    def fetch(index: tf.Tensor) -> dict[str, tf.Tensor]:
-        return split.fetch(index) | {"pixel_weights": table[index]}
-
-    annotations = {**split.annotations, "pixel_weights": weights}
-    return dataclasses.replace(split, annotations=annotations, read=read, fetch=split.fetch and fetch)
+def _encode(weights: np.ndarray) -> bytes:
+    """Compress weights (H, W), of which what is over 255 is cut."""
+    return encode_pixels(np.clip(np.round(weights * STEPS), 0, np.iinfo(np.uint16).max).astype(np.uint16))

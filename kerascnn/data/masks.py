@@ -18,7 +18,7 @@ class PixelMaps(Sequence):
     """Masks, or weights of pixels, held as PNG files in memory, a few per cent of their size, decoded where needed.
 
     Args:
-        encoded: files of one channel, see `encode_mask` and `kerascnn.data.borders`.
+        encoded: files of one channel, see `encode_pixels`.
         steps: of 16 bits that make a weight of 1; None for the classes of a mask, which have 8 bits.
     """
 
@@ -54,10 +54,10 @@ class PixelTable:
         return tf.cast(values, tf.int32) if self._steps is None else tf.cast(values, tf.float32) / self._steps
 
 
-def encode_mask(mask: np.ndarray) -> bytes:
-    """Compress a mask (H, W) of classes in 0..255 to a PNG file."""
+def encode_pixels(values: np.ndarray) -> bytes:
+    """Compress numbers of pixels, (H, W) uint8 or uint16, to a PNG file."""
     file = io.BytesIO()
-    Image.fromarray(np.asarray(mask, np.uint8)).save(file, "PNG", compress_level=1)
+    Image.fromarray(values).save(file, "PNG", compress_level=1)
     return file.getvalue()
 
 

@@ -15,7 +15,6 @@ import tensorflow as tf
 from rich.progress import track
 
 from kerascnn.data.augment import Augmentation, Sample
-from kerascnn.data.sources.annotations import make_lookup
 from kerascnn.data.sources.source import Source, Split
 from kerascnn.files import write_file
 
@@ -134,17 +133,7 @@ def _propose(split: Split, name: str, propose: Propose, count: int, folder: Path
     for index in indices:
         found = _look_up(split, index, propose, folder)[:count]
         table[index, : len(found)] = found
-    look_up = make_lookup({"proposals": table})
-
-    def adding(read: Callable[[tf.Tensor], dict]) -> Callable[[tf.Tensor], dict]:
-        return lambda index: read(index) | look_up(index)
-
-    return dataclasses.replace(
-        split,
-        annotations={**split.annotations, "proposals": table},
-        read=adding(split.read),
-        fetch=split.fetch and adding(split.fetch),
-    )
+    return split.adding("proposals", table)
 
 
 def _look_up(split: Split, index: int, propose: Propose, folder: Path | None) -> np.ndarray:

@@ -7,9 +7,10 @@ from PIL import Image, ImageDraw
 
 from kerascnn.report.draw import INK, WHITE, check_picture, load_font
 from kerascnn.report.palette import class_color
+from kerascnn.results import IGNORED
 
 VEIL = 0.55  # share of the class' colour over a pixel
-IGNORED, GREY = 255, (128, 128, 128)
+GREY = (128, 128, 128)  # of what is ignored
 BACKGROUND = "background"  # a class of this name stays as it is
 FONT_SIZE, SWATCH, GAP = 13, 12, 6  # px, of the legend
 LEAST_WIDTH = 160  # px of a picture with a legend

@@ -11,8 +11,9 @@ from PIL import Image, ImageDraw
 from kerascnn.report.draw import INK, WHITE, check_picture, fit_lines
 from kerascnn.report.draw_annotations import draw_boxes, draw_points
 from kerascnn.report.palette import class_color
+from kerascnn.results import IGNORED
 
-BACKGROUND, IGNORED = 0, 255  # of masks
+BACKGROUND = 0  # of masks
 VEIL, CONTOUR = 0.25, 0.9  # share of the class' colour over a masked pixel, and over one at the edge of its mask
 GREY = (128, 128, 128)
 GAP = 4  # px between the pictures of a sheet

@@ -15,6 +15,7 @@ from kerascnn.files import write_file
 from kerascnn.ops import encode_deltas, exact_pairwise_iou
 from kerascnn.tasks.region_network import run_regions
 
+HEADS_FILE = "heads.npz"  # of a run folder
 NORM = 20.0  # to which features are scaled, on average, before `penalty` and `ridge` mean what they do in the paper
 BIAS_SCALE = 10.0  # so that the penalty on the bias, which liblinear has, hardly counts; the authors' code has it
 POSITIVE_WEIGHT = 2.0  # of an object in the SVM's loss, as in the authors' code

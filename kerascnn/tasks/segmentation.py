@@ -1,6 +1,5 @@
 """Semantic segmentation: what does each pixel show?"""
 
-import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from kerascnn.architectures import CLASSIFIERS, backbone_unet, deconvnet, load_weights, unet
+from kerascnn.architectures import CLASSIFIERS, backbone_unet, check_options_of, deconvnet, load_weights, unet
 from kerascnn.architectures import check_options as check_body_options
 from kerascnn.losses import SegmentationLoss
 from kerascnn.metrics.segmentation import MeanIntersectionOverUnion, mean_ious, summarise_segmentation
@@ -163,17 +162,13 @@ def check_options(architecture: str, options: Iterable[str]) -> None:
     Raises:
         ValueError: with the known ones.
     """
-    if architecture not in WHOLE:
-        if architecture not in CLASSIFIERS:
-            known = ", ".join((*WHOLE, *CLASSIFIERS))
-            raise ValueError(f"architecture must be one of {known}. Received: architecture={architecture!r}.")
+    if architecture in WHOLE:
+        check_options_of(architecture, options, WHOLE[architecture])
+    elif architecture in CLASSIFIERS:
         check_body_options(architecture, options, backbone_unet)
-        return
-    parameters = inspect.signature(WHOLE[architecture]).parameters.values()
-    known = [each.name for each in parameters if each.kind is each.KEYWORD_ONLY and each.name != "weights"]
-    unknown = [option for option in options if option not in known]
-    if unknown:
-        raise ValueError(f"{architecture} has the options {', '.join(known)}. Received: {', '.join(unknown)}.")
+    else:
+        known = ", ".join((*WHOLE, *CLASSIFIERS))
+        raise ValueError(f"architecture must be one of {known}. Received: architecture={architecture!r}.")
 
 
 def _classes_of(targets: np.ndarray) -> np.ndarray:

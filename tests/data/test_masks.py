@@ -8,7 +8,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerascnn.data.checks import UnusableError
-from kerascnn.data.masks import PixelMaps, check_size, encode_mask, find_unknown, number_classes, read_mask
+from kerascnn.data.masks import PixelMaps, check_size, encode_pixels, find_unknown, number_classes, read_mask
 
 
 def encode(array, mode=None, palette=None, form="PNG"):
@@ -60,7 +60,7 @@ def test_what_is_no_mask_is_refused():
 
 def test_masks_are_held_small_and_given_back(values):
     others = [values, np.zeros((1, 1), np.uint8), np.full((300, 200), 255, np.uint8)]
-    masks = PixelMaps([encode_mask(each) for each in others])
+    masks = PixelMaps([encode_pixels(each) for each in others])
     assert len(masks) == 3 and sum(map(len, masks.encoded)) < 1000
     table = masks.as_table()
     for index, each in enumerate(others):

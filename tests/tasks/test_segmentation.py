@@ -141,7 +141,7 @@ def test_networks_of_their_own_are_tasks_too(architecture):
     [
         ({"classes": ("one",)}, "classes must be at least 2"),
         ({"architecture": "segnet"}, "architecture must be one of unet, deconvnet, lenet5"),
-        ({"architecture": "unet", "alpha": 0.5}, "unet has the options padding, filters"),
+        ({"architecture": "unet", "alpha": 0.5}, "unet has the options weights, padding, filters"),
         ({"width": 3}, "mobilenet_v2 has the options .*Received: width"),
         ({"loss_options": {"dice": -1.0}}, "must not be negative"),
     ],

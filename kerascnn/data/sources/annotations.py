@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
-from kerascnn.data.masks import PixelMaps, PixelTable, encode_mask
+from kerascnn.data.masks import PixelMaps, PixelTable, encode_pixels
 from kerascnn.data.sample import INTEGERS, SHAPES
 
 # By key, an array for each sample: (N, ...) where all are alike, a list where they differ, as boxes do in number.
@@ -38,7 +38,7 @@ def collect_annotations(samples: Sequence[Mapping[str, np.ndarray]], keys: Seque
 
 def _as_column(key: str, values: list[np.ndarray]) -> Sequence[np.ndarray]:
     if key == "mask":
-        return PixelMaps([encode_mask(value) for value in values])
+        return PixelMaps([encode_pixels(np.asarray(value, np.uint8)) for value in values])
     return np.array(values, np.int32) if SHAPES[key] == () else values
 
 

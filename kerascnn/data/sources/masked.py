@@ -12,7 +12,7 @@ import numpy as np
 
 from kerascnn.data.box_checks import Findings
 from kerascnn.data.checks import Checked, SetAside, UnusableError, check_files
-from kerascnn.data.masks import MOST_CLASSES, PixelMaps, check_size, encode_mask, find_unknown, number_classes
+from kerascnn.data.masks import MOST_CLASSES, PixelMaps, check_size, encode_pixels, find_unknown, number_classes
 from kerascnn.data.sample import IGNORED
 from kerascnn.data.sources.files import split_of_paths
 from kerascnn.data.sources.source import Source, Split, split_at_random
@@ -81,7 +81,7 @@ def _check(root: Path, items: Sequence[Item], findings: Findings) -> list[_Kept]
         except UnusableError as error:
             findings.set_aside.append(SetAside(os.path.relpath(picture, root), str(error)))
             continue
-        kept.append(_Kept(picture, checked, encode_mask(mask), np.unique(mask)))
+        kept.append(_Kept(picture, checked, encode_pixels(mask), np.unique(mask)))
     return kept
 
 

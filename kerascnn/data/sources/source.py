@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -93,6 +93,20 @@ class Split:
             read=lambda index: self.read(positions[index]),
             fetch=self.fetch and (lambda index: self.fetch(positions[index])),
             in_memory=self.in_memory,
+        )
+
+    def adding(self, key: str, values: Sequence[np.ndarray]) -> "Split":
+        """Give the samples with one more annotation: `values` holds that of each, see `annotations`."""
+        look_up = make_lookup({key: values})
+
+        def extend(read: Callable[[tf.Tensor], dict]) -> Callable[[tf.Tensor], dict]:
+            return lambda index: read(index) | look_up(index)
+
+        return replace(
+            self,
+            annotations={**self.annotations, key: values},
+            read=extend(self.read),
+            fetch=self.fetch and extend(self.fetch),
         )
 
     def count(self, num_classes: int) -> np.ndarray:
