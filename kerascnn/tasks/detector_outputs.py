@@ -12,8 +12,6 @@ from kerascnn.ops import exact_pairwise_iou, to_relative
 Tensor = keras.KerasTensor
 
 PAIR_IOU = 0.9  # from which on two models' boxes are compared: a difference of theirs is one of rounding
-
-
 OF_REGIONS = 3000  # candidates of a second stage, each of whose many regions has a score for every class
 
 
@@ -31,7 +29,8 @@ def detector_outputs(
     """Suppress a detector's boxes, each class by itself, and give what is left by the names that clients look for.
 
     Args:
-        boxes: (B, N, 4), x1, y1, x2, y2 in pixels of the network's input; they may leave the picture.
+        boxes: (B, N, 4), x1, y1, x2, y2 in pixels of the network's input; they may leave the picture. What counts is
+            the part inside, and one without is not answered.
         scores: (B, N, C), the probability of each class in each box; or (B, N), that of the box's class.
         image_size: (height, width) of the network's input in pixels.
         class_ids: (B, N), the class of each box, where scores are (B, N).
@@ -46,11 +45,13 @@ def detector_outputs(
         are. The others are zeros.
     """
     suppression = NonMaxSuppression(iou_threshold, score_threshold, max_detections, max_candidates, name="suppression")
+    corners = ops.clip(to_relative(boxes, image_size), 0, 1)
+    seen = ops.cast(ops.min(corners[..., 2:] - corners[..., :2], axis=-1) > 0, "float32")
+    scores = scores * (seen if class_ids is not None else ops.expand_dims(seen, -1))
     # Keras 3.15 takes a product with a constant for a sparse tensor, which cannot be suppressed; a sum is dense again.
-    kept = suppression(boxes + 0.0, scores + 0.0, class_ids)
-    corners = ops.clip(to_relative(kept["boxes"], image_size), 0, 1)
+    kept = suppression(corners + 0.0, scores + 0.0, class_ids)
     return {
-        "location": ops.take(corners, [1, 0, 3, 2], axis=-1),
+        "location": ops.take(kept["boxes"], [1, 0, 3, 2], axis=-1),
         "category": ops.cast(ops.maximum(kept["class_ids"], 0), "float32"),
         "score": kept["scores"],
         "number": ops.cast(kept["count"], "float32"),

@@ -95,8 +95,10 @@ class RCNN:
     def _suppress(self, boxes: np.ndarray, scores: np.ndarray) -> Detections:
         """Keep of each class the surest of overlapping boxes (n, classes, 4), and of all classes the surest."""
         missing = -len(boxes) % BLOCK or (0 if len(boxes) else BLOCK)
+        has_area = (boxes[..., 2:] > boxes[..., :2]).all(axis=-1)
+        scores = np.where(has_area, scores, -1)  # lower than any threshold
         boxes = np.pad(np.moveaxis(boxes, 1, 0), [(0, 0), (0, missing), (0, 0)])
-        scores = np.pad(scores.T, [(0, 0), (0, missing)], constant_values=-1)  # lower than any threshold
+        scores = np.pad(scores.T, [(0, 0), (0, missing)], constant_values=-1)
         found = self.suppressor.predict_on_batch([boxes, scores])
         class_ids, places = np.nonzero(found["class_ids"] >= 0)
         order = np.argsort(-found["scores"][class_ids, places], kind="stable")[: self.max_detections]

@@ -19,6 +19,7 @@ HEADS_FILE = "heads.npz"  # of a run folder
 NORM = 20.0  # to which features are scaled, on average, before `penalty` and `ridge` mean what they do in the paper
 BIAS_SCALE = 10.0  # so that the penalty on the bias, which liblinear has, hardly counts; the authors' code has it
 POSITIVE_WEIGHT = 2.0  # of an object in the SVM's loss, as in the authors' code
+ABSENT = -100.0  # margin of a class without an object: a logistic function makes 0 of it
 HARD = -1.0  # margin of a negative above which it is hard: what is below has no part in the loss
 PROPOSAL = -1  # in the place of the class of an object
 
@@ -178,10 +179,11 @@ def fit_svms(
         seed: decides which.
 
     Returns:
-        From features to margins, (F, classes): about 1 for an object, -1 for others.
+        From features to margins, (F, classes): about 1 for an object, -1 for others. A class without an object is never
+        found: its margin is `ABSENT` everywhere.
 
     Raises:
-        ValueError: for a class without an object or without a negative, or an argument out of range.
+        ValueError: for a class without a negative, or an argument out of range.
 
     Reference:
         Girshick et al. 2014, arXiv:1311.2524, section 2.3, "Object category classifiers", and appendix B. It mines hard
@@ -197,10 +199,11 @@ def fit_svms(
     for class_id, name in enumerate(regions.classes):
         positives = np.flatnonzero(regions.class_ids == class_id)
         negatives = np.flatnonzero((regions.overlaps[:, class_id] < negative_iou) & (regions.class_ids != class_id))
-        if not len(positives) or not len(negatives):
-            raise ValueError(
-                f"An SVM needs objects and negatives. Of {name} there are {len(positives)} and {len(negatives)}."
-            )
+        if not len(positives):
+            fitted.append((np.zeros(regions.features.shape[1]), ABSENT))
+            continue
+        if not len(negatives):
+            raise ValueError(f"An SVM needs negatives: regions that overlap {name} little. Received none.")
         drawn = np.random.default_rng([seed, class_id]).permutation(negatives)[:first_negatives]
         kernel, bias = _fit_svm(regions.features, positives, drawn, scale, penalty, seed)
         hard = negatives[regions.features[negatives] @ kernel + bias > HARD]

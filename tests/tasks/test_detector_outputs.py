@@ -36,6 +36,18 @@ def test_boxes_are_shares_of_the_picture_row_first_and_end_at_its_borders(model)
     assert all(values.dtype == np.float32 for values in found.values())
 
 
+def test_what_lies_outside_of_the_picture_does_not_count():
+    """Of the first two the parts inside are the same, though the whole boxes hardly overlap; of the third none is."""
+    boxes, scores = keras.Input((None, 4)), keras.Input((None, 1))
+    model = keras.Model([boxes, scores], detector_outputs(boxes, scores, SIZE, max_detections=3))
+    found = model.predict_on_batch(
+        [np.float32([[[-100, 0, 10, 20], [0, -80, 10, 20], [100, 10, 150, 20]]]), np.float32([[[0.8], [0.9], [0.7]]])]
+    )
+    np.testing.assert_array_equal(found["number"], [1])
+    np.testing.assert_allclose(found["score"][0], [0.9, 0, 0])
+    np.testing.assert_allclose(found["location"][0, 0], [0, 0, 0.4, 0.1], rtol=1e-6)
+
+
 def test_no_boxes_are_no_detections(model):
     found = model.predict_on_batch([BOXES[:, :0], SCORES[:, :0]])
     assert found["location"].shape == (3, 4, 4) and not any(values.any() for values in found.values())

@@ -86,6 +86,14 @@ def test_svms_tell_objects_from_negatives_and_ignore_what_lies_between():
     assert (margins[between, 0] > 0).mean() > 0.95
 
 
+def test_a_class_without_an_object_is_never_found_and_the_others_are():
+    regions, _ = planted()
+    alone = dataclasses.replace(regions, class_ids=np.where(regions.class_ids == 1, PROPOSAL, regions.class_ids))
+    margins, both = fit_svms(alone)(regions.features), fit_svms(regions)(regions.features)
+    assert margins[:, 1].max() < -50
+    np.testing.assert_allclose(margins[:, 0], both[:, 0], rtol=1e-4)
+
+
 def test_hard_negatives_are_added():
     """Of many negatives those that look like an object are rare: a first fit of a few does not know them."""
     regions, _ = planted(proposals=3000)
@@ -153,9 +161,9 @@ def test_what_cannot_be_fitted_is_refused():
             fit_svms(regions, **options)
     with pytest.raises(ValueError, match="Received: ridge=0"):
         fit_regressors(regions, ridge=0)
-    alone = dataclasses.replace(regions, class_ids=np.where(regions.class_ids == 1, PROPOSAL, regions.class_ids))
-    with pytest.raises(ValueError, match="Of green there are 0 and"):
-        fit_svms(alone)
+    everywhere = dataclasses.replace(regions, overlaps=np.ones_like(regions.overlaps))
+    with pytest.raises(ValueError, match="overlap .* little. Received none"):
+        fit_svms(everywhere)
 
 
 @pytest.mark.parametrize("names", [(), ("svms",), ("regressors",), ("svms", "regressors")])
