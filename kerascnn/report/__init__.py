@@ -9,12 +9,13 @@ from kerascnn.report.draw import draw_label, thumbnail, write_picture
 from kerascnn.report.draw_annotations import draw_boxes, draw_points
 from kerascnn.report.gallery import Mistake, describe_answer, draw_answer, make_mistake
 from kerascnn.report.history import read_history, write_history
-from kerascnn.report.html import MAX_MISTAKES, by_reason, leading_split, write_html
+from kerascnn.report.html import MAX_BEST, MAX_MISTAKES, by_reason, leading_split, write_html
 from kerascnn.report.machine import name_processor
 from kerascnn.report.plots import plot_confusion, plot_history, plot_learning_rate_search
 from kerascnn.report.sheet import contact_sheet, draw_annotation
 
 __all__ = [
+    "MAX_BEST",
     "MAX_MISTAKES",
     "Mistake",
     "by_reason",

@@ -23,7 +23,7 @@ DRAWN_SIDE = 576  # px; boxes are drawn on a picture of about this side at least
 
 @dataclass(frozen=True, eq=False)
 class Mistake:
-    """A picture that was answered wrongly.
+    """A picture beside what was said of it and what is true: answered wrongly, or, as masks are, more or less right.
 
     Attributes:
         picture: uint8, (H, W, 3), RGB.

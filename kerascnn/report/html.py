@@ -26,7 +26,7 @@ from kerascnn.report.tiles import file_tiles
 
 REPORT_NAME = "report.html"
 PREFERRED_SPLITS = ("test", "validation")  # the answer comes from the first of these that was measured
-MAX_MISTAKES = 24
+MAX_MISTAKES, MAX_BEST = 24, 6
 # px, by the section; shown at about half of it, for screens with two pixels per px. Many boxes need more room.
 THUMBNAIL_SIZES = {"detection": 576, "segmentation": 576}
 THUMBNAIL_SIZE = 288
@@ -53,6 +53,7 @@ def write_html(
     mistakes: Sequence[Mistake],
     *,
     num_mistakes: int | None = None,
+    best: Sequence[Mistake] = (),
 ) -> Path:
     """Write the report of a run as report.html into its folder, whole or not at all.
 
@@ -63,6 +64,7 @@ def write_html(
         mistakes: wrong answers, the worst first, of the split that the page leads with, see `leading_split`; the first
             `MAX_MISTAKES` are shown.
         num_mistakes: how many there are, where not all of them are given.
+        best: where answers are more or less right, the best ones, of which the first `MAX_BEST` are shown.
 
     Returns:
         The path of the written file.
@@ -85,6 +87,7 @@ def write_html(
         detection=_detection(card),
         history_plot=Markup(plot(history)) if history else None,
         mistakes=[(mistake, _data_url(mistake.picture, size)) for mistake in mistakes[:MAX_MISTAKES]],
+        best=[(answer, _data_url(answer.picture, size)) for answer in best[:MAX_BEST]],
         num_mistakes=len(mistakes) or None if num_mistakes is None else num_mistakes,
         set_aside=by_reason(card["data"].get("set_aside", [])),
         clipped=by_reason(card["data"].get("clipped", [])),

@@ -24,6 +24,7 @@ from kerascnn.export import (
 )
 from kerascnn.files import write_file
 from kerascnn.report import (
+    MAX_BEST,
     MAX_MISTAKES,
     Mistake,
     leading_split,
@@ -276,7 +277,8 @@ def _write_report(
     split, answer = source.splits[leading], answers[leading]
     wrong = task.mistakes(answer.outputs, answer.targets)
     mistakes = [_show(task, split, answer, index) for index in wrong[:MAX_MISTAKES]]
-    write_html(folder, card, history.rows, mistakes, num_mistakes=len(wrong))
+    best = [_show(task, split, answer, index) for index in task.best(answer.outputs, answer.targets)[:MAX_BEST]]
+    write_html(folder, card, history.rows, mistakes, num_mistakes=len(wrong), best=best)
 
 
 def _show(task: Task, split: Split, answer: Reference, index: int) -> Mistake:

@@ -18,7 +18,6 @@ from kerascnn.results import Mask
 from kerascnn.tasks.task import Task, check_names, is_of_other_classes
 
 WHOLE = {"unet": unet, "deconvnet": deconvnet}  # networks of their own; others are U-Nets on a classifier's body
-POOR_IOU = 0.5  # a picture with a mean IoU under it counts as a mistake
 
 
 @dataclass(frozen=True)
@@ -93,10 +92,16 @@ class SegmentationTask(Task):
         return summary["mean_iou"] or 0.0
 
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
-        """Find the pictures with a mean IoU under a half, the lowest first."""
+        """Find the pictures that are not right in every pixel, the lowest mean IoU first."""
         ious = mean_ious(_classes_of(targets), outputs["class_ids"], len(self.classes))
-        wrong = np.flatnonzero(ious < POOR_IOU)
+        wrong = np.flatnonzero(ious < 1)
         return wrong[np.argsort(ious[wrong], kind="stable")]
+
+    def best(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
+        """Find the pictures with something to be found in them, the highest mean IoU first."""
+        ious = mean_ious(_classes_of(targets), outputs["class_ids"], len(self.classes))
+        known = np.flatnonzero(~np.isnan(ious))
+        return known[np.argsort(-ious[known], kind="stable")]
 
     def agreement(self, outputs: Mapping[str, np.ndarray], others: Mapping[str, np.ndarray]) -> float:
         """Give the share of pixels with the same class."""

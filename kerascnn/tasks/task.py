@@ -135,6 +135,13 @@ class Task(ABC):
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find the pictures that are answered wrongly: their indices, (n,), the worst first."""
 
+    def best(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
+        """Find the pictures that are answered best: their indices, (n,), the best first.
+
+        None, where an answer is either right or wrong: those that are right all look alike.
+        """
+        return np.zeros(0, int)
+
     @property
     def parts(self) -> Mapping[str, "Task"]:
         """Parts of the network that are measured by themselves too, by the names that cards give them: none."""

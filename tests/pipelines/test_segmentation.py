@@ -34,6 +34,7 @@ def test_the_run_folder_is_complete_and_its_card_is_true(folder):
     assert set(card["export"]) == set(PRECISIONS) and card["export"]["float32"]["passed"]
     page = (folder / "report.html").read_text(encoding="utf-8")
     assert "By class, worst first" in page and "Confusion matrix, test" in page
+    assert page.index("Worst pictures, test") < page.index("Best pictures, test")
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)

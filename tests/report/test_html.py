@@ -218,6 +218,13 @@ def test_mistakes_are_shown_in_order_up_to_a_limit(tmp_path):
     assert html.count("data:image/jpeg;base64,") == 24
 
 
+def test_the_best_pictures_follow_the_worst_up_to_a_limit(tmp_path):
+    best = [_mistake(name=f"best/{index}.jpg") for index in range(9)]
+    html = write_html(tmp_path, _card(), HISTORY, [_mistake(name="worst.jpg")], best=best).read_text(encoding="utf-8")
+    places = [html.index(name) for name in ("Worst pictures", "worst.jpg", "Best pictures", "best/0.jpg", "best/5.jpg")]
+    assert places == sorted(places) and "best/6.jpg" not in html
+
+
 def test_page_without_mistakes_says_so(tmp_path):
     card = _card()
     assert "No pictures of mistakes were kept" in _visible(_write(tmp_path, card))

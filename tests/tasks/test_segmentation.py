@@ -66,13 +66,15 @@ def test_evaluation_is_the_summary_of_the_kept_classes(task, probabilities):
     np.testing.assert_array_equal(task.truths(weighted)[0].class_ids, targets[0])
 
 
-def test_mistakes_are_pictures_with_a_low_iou_the_lowest_first(task):
-    targets = np.zeros((3, 20, 28), np.uint8)
-    answers = targets.copy()
+def test_the_worst_and_the_best_pictures_are_told_by_their_iou(task):
+    targets = np.zeros((4, 20, 28), np.uint8)
+    targets[3] = 255  # nothing is known of it
+    answers = np.zeros_like(targets)
     answers[1, :12] = 1
     answers[2] = 2
     outputs = {"class_ids": answers, "confidence": np.ones(targets.shape, np.float32)}
     assert task.mistakes(outputs, targets).tolist() == [2, 1]
+    assert task.best(outputs, targets).tolist() == [0, 1, 2]
 
 
 def test_agreement_is_the_share_of_equal_pixels(task):
