@@ -30,12 +30,12 @@ IMAGE_SIZE = ("--image-size", "180", "240")
 DECONVNET = ("--architecture", "deconvnet", "--options", "bottleneck", "convolution", "hidden_units", "512")
 NETWORKS: dict[str, tuple[str, ...]] = {
     "U-Net, MobileNetV2, pre-trained": ("--weights", "stanford_dogs", *IMAGE_SIZE),
-    "U-Net, MobileNetV2, from scratch": ("--weights", "none", "--head-epochs", "0", *IMAGE_SIZE),
+    "U-Net, MobileNetV2, from scratch": ("--weights", "none", *IMAGE_SIZE),
     "deconvolution network, VGG-16, pre-trained": (
         "--weights", "bsds500", *DECONVNET, "--image-size", "96", "128", "--fine-tune-epochs", "8",
     ),
 }  # fmt: skip
-HURRY = ("--head-epochs", "0", "--fine-tune-epochs", "1", "--image-size", "64", "64")  # with --quick
+HURRY = ("--fine-tune-epochs", "1", "--image-size", "64", "64")  # with --quick
 TIMED_BATCHES, BATCH = 5, 8
 
 Measured = tuple[dict[str, Any], dict[str, float | None]]  # a row of the table, and the IoU of each class

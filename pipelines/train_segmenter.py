@@ -39,11 +39,11 @@ class Config(TransferConfig):
     """Share of the features that is dropped in training; by default what the architecture has."""
     batch_size: int = 8
     """Pictures in a step: each has thousands of pixels to learn from, and small batches make more steps."""
-    head_epochs: int = 1
-    """Epochs in which only the path up trains, so that its first errors do not spoil what was learnt before."""
+    head_epochs: int = 0
+    """Epochs in which only the path up trains. Most of the network is new, and the rate rises slowly enough."""
     fine_tune_epochs: int = 40
     """Epochs in which more of the network trains."""
-    fine_tune_learning_rate: float = 1e-3
+    fine_tune_learning_rate: float = 3e-3
     """Higher than a classifier's: most of the path up is new."""
     batch_norm: Literal["frozen", "trained"] = "trained"
     """Whether batch normalisations keep the statistics of the pre-training or learn new ones."""
@@ -51,14 +51,14 @@ class Config(TransferConfig):
     """Weight of the cross-entropy in the loss."""
     focal: float = 0.0
     """Weight of the focal loss, to which pixels that are right already hardly count."""
-    dice: float = 0.5
+    dice: float = 1.0
     """Weight of the Dice loss, to which small classes count as much as large ones."""
     border_weight: float = 0.0
     """How much more the pixels between two things count that touch each other: w_0 of the U-Net's paper, where it is
     10. The first class is what lies between things."""
     border_sigma: float = 5.0
     """In pixels of the masks, how fast that falls with the distance between the two."""
-    class_balance: float = 0.0
+    class_balance: float = 0.5
     """How much rare classes count: the power of median frequency over frequency. 0 is not at all, 1 is SegNet's."""
 
 

@@ -97,9 +97,10 @@ def backbone_unet(
     num_classes: int,
     *,
     weights: str | Path | None = None,
-    filters: int = 256,
+    filters: int = 128,
     up: str = "resize",
-    separable: bool = True,
+    separable: bool = False,
+    details: int = 16,
     dropout: float = 0.0,
     **options: Any,
 ) -> keras.Model:
@@ -116,7 +117,9 @@ def backbone_unet(
         filters: of the first step up; halved for each of the next, down to 16.
         up: `transpose`, a convolution of 2x2 pixels of one, or `resize`, which repeats each, and
             makes no checkerboards (Odena et al. 2016, "Deconvolution and Checkerboard Artifacts").
-        separable: depthwise separable convolutions, as suits MobileNets, in the place of plain ones.
+        separable: depthwise separable convolutions in the place of plain ones.
+        details: filters of a convolution of the picture itself, whose map stands beside that of the last step up: what
+            is thinner than the first stride of a body is in none of its maps. 0 leaves it out.
         dropout: share of the maps before the last convolution that is dropped in training, in [0, 1).
         **options: what the body's builder takes, such as `alpha`.
 
@@ -129,10 +132,14 @@ def backbone_unet(
     _check(num_classes, {"filters": filters})
     if up not in UPS:
         raise ValueError(f"up must be {' or '.join(UPS)}. Received: up={up!r}.")
+    if details < 0:
+        raise ValueError(f"details must not be negative. Received: details={details}.")
     if not 0 <= dropout < 1:
         raise ValueError(f"dropout must lie in [0, 1). Received: dropout={dropout}.")
     body = build_padded_body(architecture, input_shape, weights=weights, **options)
     maps = {int(name.removeprefix("stride")): body.get_layer(name).output for name in stride_layers(body)}
+    if details and 1 not in maps:
+        maps[1] = _convolve(body.get_layer("normalise").output, details, 3, "details")
     coarsest = max(maps)
     x, width = _convolve(maps[coarsest], filters, 1, f"reduced_stride{coarsest}"), filters
     for stride in _strides_up(coarsest):

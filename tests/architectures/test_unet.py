@@ -89,6 +89,18 @@ def test_bodies_of_other_strides_serve_too(architecture):
     assert len([layer for layer in model.layers if layer.name.startswith("joined_")]) >= 2
 
 
+def test_the_picture_itself_joins_the_last_step_up_where_the_body_has_no_map_of_its_size():
+    options = {"alpha": 0.35, "filters": 16}
+    model = backbone_unet("mobilenet_v2", (40, 24, 3), 3, details=4, **options)
+    assert model.get_layer("details").kernel.shape == (3, 3, 3, 4)
+    assert model.get_layer("joined_stride1").output.shape == (None, 64, 32, 16 + 4)
+    for without in (
+        backbone_unet("mobilenet_v2", (40, 24, 3), 3, details=0, **options),
+        backbone_unet("vgg16", (40, 24, 3), 3, filters=16),
+    ):
+        assert "details" not in {layer.name for layer in without.layers}
+
+
 def test_the_body_s_weights_load_and_the_path_up_is_the_head(tmp_path):
     body = backbone("mobilenet_v2", (64, 64, 3), strides=(32,), alpha=0.35)
     body.save_weights(tmp_path / "body.weights.h5")
@@ -112,6 +124,7 @@ def test_the_body_s_weights_load_and_the_path_up_is_the_head(tmp_path):
         (lambda: unet((None, None, 3), 2, padding="valid"), "needs the size"),
         (lambda: backbone_unet("mobilenet_v2", (64, 64, 3), 2, up="bilinear"), "up must be transpose or resize"),
         (lambda: backbone_unet("mobilenet_v2", (64, 64, 3), 2, filters=0), "filters must be at least 1"),
+        (lambda: backbone_unet("mobilenet_v2", (64, 64, 3), 2, details=-1), "details must not be negative"),
         (lambda: backbone_unet("lenet5", (64, 64, 3), 2), "layers without padding"),
         (lambda: backbone_unet("unet", (64, 64, 3), 2), "architecture must be one of"),
     ],
