@@ -1,10 +1,11 @@
 """Networks for segmentation on street scenes: how good their masks are, class by class, and what training takes.
 
-    KERASCNN_DATA=data python benchmarks/segmentation.py
+    KERASCNN_DATA=data python benchmarks/segmentation.py --picture segmentation.jpg
 
 `$KERASCNN_DATA/camvid` holds the 701 pictures of CamVid, 240 x 180, with 11 classes in SegNet's split, in folders
 `train`, `val` and `test` of `images/` and `masks/`. Each network is trained by train_segmenter.py; the epoch is chosen
-on the validation pictures, and the test pictures are read for the table. --quick trains hardly at all.
+on the validation pictures, and the test pictures are read for the table. MediaPipe's client, if it is installed, opens
+the files (`pip install -e '.[benchmarks]'`). --quick trains hardly at all.
 """
 
 import os
@@ -20,10 +21,16 @@ os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # as the scripts do
 
 import numpy as np
 import tyro
+from PIL import Image
 from reporting import check_writable, children_minutes, report
 
+from kerascnn.data import Split, open_source
+from kerascnn.export import tflite_name
 from kerascnn.report import read_card
+from kerascnn.report.draw_mask import draw_legend, veil
+from kerascnn.report.sheet import contact_sheet
 from kerascnn.runs import open_run
+from kerascnn.tasks import Segmenter, Task
 
 SCRIPT = Path(__file__).parents[1] / "pipelines" / "train_segmenter.py"
 IMAGE_SIZE = ("--image-size", "180", "240")
@@ -38,7 +45,8 @@ NETWORKS: dict[str, tuple[str, ...]] = {
 HURRY = ("--fine-tune-epochs", "1", "--image-size", "64", "64")  # with --quick
 TIMED_BATCHES, BATCH = 5, 8
 
-Measured = tuple[dict[str, Any], dict[str, float | None]]  # a row of the table, and the IoU of each class
+PICTURED, JPEG_QUALITY = 3, 90  # test pictures that are drawn
+CLIENT_PRECISIONS, CLIENT_STEP = ("float32", "int8"), 8  # every eighth test picture is asked about
 
 
 @dataclass(frozen=True)
@@ -53,8 +61,19 @@ class Config:
     """Where to keep the run folders. One that is there already is measured, and not trained again."""
     json: Path | None = None
     """Where to write the rows."""
+    picture: Path | None = None
+    """Where to write some test pictures with their masks, and those of each network with its first seed, as JPEG."""
     quick: bool = False
     """Train hardly at all."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row of the table, the IoU of each class, and the classes of some test pictures' pixels."""
+
+    row: dict[str, Any]
+    ious: dict[str, float | None]
+    masks: list[np.ndarray]
 
 
 def main(config: Config) -> None:
@@ -65,26 +84,29 @@ def main(config: Config) -> None:
     root = os.environ.get("KERASCNN_DATA")
     if root is None:
         sys.exit("Set KERASCNN_DATA to a folder that holds camvid.")
-    check_writable(config.json)
+    check_writable(config.json, config.picture)
     with tempfile.TemporaryDirectory() as temporary:
         folder, data = config.runs or Path(temporary), f"masks:{Path(root) / 'camvid'}"
+        split = open_source(data, annotation="mask").test
         measured = [
-            measure(name, data, seed, folder, config.quick) for name in config.networks for seed in config.seeds
+            measure(name, data, split, seed, folder, config.quick) for name in config.networks for seed in config.seeds
         ]
     report("IoU of each class, test pictures", by_class(measured), None)
-    report("segmentation of CamVid, test pictures", [row for row, _ in measured], config.json)
+    report("segmentation of CamVid, test pictures", [each.row for each in measured], config.json)
+    if config.picture is not None:
+        draw(split, list(measured[0].ious), measured).save(config.picture, quality=JPEG_QUALITY)
 
 
 def by_class(measured: list[Measured]) -> list[dict[str, Any]]:
     """Turn the IoUs of each network into a row for each class."""
-    classes = measured[0][1]
     return [
-        {"class": name} | {f"{row['network']}, {row['seed']}": ious[name] for row, ious in measured} for name in classes
+        {"class": name} | {f"{each.row['network']}, {each.row['seed']}": each.ious[name] for each in measured}
+        for name in measured[0].ious
     ]
 
 
-def measure(name: str, data: str, seed: int, folder: Path, quick: bool) -> Measured:
-    """Train a network, unless its run is there; give its row of the table, and the IoU of each class."""
+def measure(name: str, data: str, split: Split, seed: int, folder: Path, quick: bool) -> Measured:
+    """Train a network, unless its run is there, and measure it."""
     output = folder / f"{''.join(letter if letter.isalnum() else '_' for letter in name)}_{seed}"
     is_there = (output / "card.json").exists()
     before = children_minutes()
@@ -95,23 +117,63 @@ def measure(name: str, data: str, seed: int, folder: Path, quick: bool) -> Measu
     minutes = children_minutes() - before
     card = read_card(output)
     metrics = card["metrics"]["test"]
+    task, _, _ = open_run(output)
     row = {
         "network": name,
         "seed": seed,
         **{key: metrics[key] for key in ("mean_iou", "pixel_accuracy", "dice", "boundary_f")},
         "validation_mean_iou": card["metrics"]["validation"]["mean_iou"],
         "int8_mean_iou_loss": card["metrics"]["validation"]["mean_iou"] - card["export"]["int8"]["score"],
-        "int8_agreement": card["export"]["int8"]["agreement"],
-        "pictures_a_second": time_pictures(output),
+        **{f"{precision}_agreement": card["export"][precision]["agreement"] for precision in CLIENT_PRECISIONS},
+        **{f"{name}_in_mediapipe": ask_mediapipe(output, name, task, split) for name in CLIENT_PRECISIONS},
+        "pictures_a_second": time_pictures(task),
         "training_cpu_minutes": None if is_there else minutes,
         "parameters": card["parameters"],
     }
-    return row, {each["class"]: each["iou"] for each in metrics["per_class"]}
+    segmenter = Segmenter(task.classes, task.image_size, task.serving_model().predict_on_batch)
+    masks = [segmenter.segment(split.picture(index)).class_ids for index in pictured(split)]
+    return Measured(row, {each["class"]: each["iou"] for each in metrics["per_class"]}, masks)
 
 
-def time_pictures(run: Path) -> float:
+def pictured(split: Split) -> list[int]:
+    """Number the pictures that are drawn, from all over the split."""
+    return [number * len(split) // PICTURED for number in range(PICTURED)]
+
+
+def ask_mediapipe(run: Path, precision: str, task: Task, split: Split) -> float | None:
+    """Give the share of pixels that MediaPipe's client says the same of as Keras; None where it is not installed."""
+    try:
+        import mediapipe as mp
+        from mediapipe.tasks.python import BaseOptions
+        from mediapipe.tasks.python.vision import ImageSegmenter, ImageSegmenterOptions
+    except ImportError:
+        return None
+    content = (run / tflite_name(precision)).read_bytes()
+    options = ImageSegmenterOptions(BaseOptions(model_asset_buffer=content), output_category_mask=True)
+    network, shares = task.serving_model(), []
+    with ImageSegmenter.create_from_options(options) as client:
+        for index in range(0, len(split), CLIENT_STEP):
+            picture = np.asarray(Image.fromarray(split.picture(index)).resize(task.image_size[::-1]))
+            ours = network.predict_on_batch(picture[np.newaxis])["probabilities"][0].argmax(axis=-1)
+            theirs = client.segment(mp.Image(mp.ImageFormat.SRGB, picture)).category_mask.numpy_view()
+            shares.append(np.mean(ours == theirs.reshape(ours.shape)))
+    return float(np.mean(shares))
+
+
+def draw(split: Split, classes: list[str], measured: list[Measured]) -> Image.Image:
+    """Draw pictures as they are labelled, and as each network sees them."""
+    pictures = [split.picture(index) for index in pictured(split)]
+    masks = {"labelled": [split.annotations["mask"][index] for index in pictured(split)]}
+    for each in measured:
+        masks.setdefault(each.row["network"], each.masks)
+    columns = {
+        name: [veil(*pair, classes) for pair in zip(pictures, some, strict=True)] for name, some in masks.items()
+    }
+    return Image.fromarray(draw_legend(contact_sheet({"picture": pictures} | columns), classes, range(len(classes))))
+
+
+def time_pictures(task: Task) -> float:
     """Time the Keras model on batches of noise: the median of some."""
-    task, _, _ = open_run(run)
     network = task.serving_model()
     pictures = np.random.default_rng(0).integers(0, 256, (BATCH, *task.image_size, 3)).astype(np.uint8)
     network.predict_on_batch(pictures)  # compiles

@@ -49,7 +49,8 @@ def main(config: Config) -> int:
     task, card, _ = open_run(config.run)
     if "detection" not in card:
         raise ValueError(
-            f"{config.run} is no run of train_windows.py or train_rcnn.py: its card does not say how to detect."
+            "detect_windows.py takes runs of train_windows.py and of train_rcnn.py --variant rcnn, others detect with "
+            f"detect.py or predict.py. Received: {config.run}, whose card does not say how to detect."
         )
     detector = open_detector(config.run, task, card["detection"])
     best = card["detection"]["score_threshold"]
