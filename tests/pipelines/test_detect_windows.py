@@ -109,4 +109,4 @@ def test_a_file_that_sees_a_window_only_is_not_measured(windows_run, call):
 def test_the_run_of_another_script_is_refused(smoke_run, call):
     outcome = call("detect_windows.py", "a.png", "--run", smoke_run)
     assert outcome.returncode == 2
-    assert "is no run of train_windows.py" in outcome.stderr
+    assert "takes runs of train_windows.py" in outcome.stderr
