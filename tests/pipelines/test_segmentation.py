@@ -53,6 +53,19 @@ def test_mediapipe_gives_the_same_masks(folder, precision):
     np.testing.assert_array_equal(found.category_mask.numpy_view().reshape(64, 64), expected.argmax(axis=-1))
 
 
+def test_of_golden_masks_some_probabilities_of_every_class_are_written(folder):
+    golden = json.loads((folder / "golden" / "expected.json").read_text(encoding="utf-8"))
+    assert (folder / "golden" / "expected.json").stat().st_size < 1_000_000
+    model = TFLiteModel((folder / "model_float32.tflite").read_bytes())
+    for name, outputs in golden["expected"]["float32"]["outputs"].items():
+        picture = np.asarray(Picture.open(folder / "golden" / name))
+        found = model.predict(picture[np.newaxis])["probabilities"]
+        step, values = outputs["probabilities"]["step"], outputs["probabilities"]["values"]
+        np.testing.assert_allclose(found.ravel()[::step], values, atol=1e-6)
+        places = np.arange(0, found.size, step)
+        assert set(places % len(golden["classes"])) == set(range(len(golden["classes"])))
+
+
 def test_other_scripts_take_the_run(folder, call, tmp_path):
     outcome = call("evaluate.py", "--run", folder, "--split", "test", "--model", "int8")
     assert outcome.returncode == 0 and "mean IoU" in outcome.stdout and "umbrella" in outcome.stdout
