@@ -8,7 +8,9 @@ on the validation pictures, and the test pictures are read for the table. MediaP
 the files (`pip install -e '.[benchmarks]'`). --quick trains hardly at all.
 """
 
+import itertools
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -61,6 +63,9 @@ class Config:
     """Where to keep the run folders. One that is there already is measured, and not trained again."""
     json: Path | None = None
     """Where to write the rows."""
+    unseen: str | None = None
+    """A drive, such as 0006R0, whose pictures are not trained on and measured in the place of the test pictures: how
+    a network does on streets that it has not seen, for choices between settings."""
     picture: Path | None = None
     """Where to write some test pictures with their masks, and those of each network with its first seed, as JPEG."""
     quick: bool = False
@@ -86,15 +91,33 @@ def main(config: Config) -> None:
         sys.exit("Set KERASCNN_DATA to a folder that holds camvid.")
     check_writable(config.json, config.picture)
     with tempfile.TemporaryDirectory() as temporary:
-        folder, data = config.runs or Path(temporary), f"masks:{Path(root) / 'camvid'}"
+        folder, camvid = config.runs or Path(temporary), Path(root) / "camvid"
+        if config.unseen is not None:
+            camvid = hold_out(camvid, config.unseen, Path(temporary) / "camvid")
+        data = f"masks:{camvid}"
         split = open_source(data, annotation="mask").test
         measured = [
             measure(name, data, split, seed, folder, config.quick) for name in config.networks for seed in config.seeds
         ]
-    report("IoU of each class, test pictures", by_class(measured), None)
-    report("segmentation of CamVid, test pictures", [each.row for each in measured], config.json)
+    pictures = "test pictures" if config.unseen is None else f"pictures of {config.unseen}, which was left out"
+    report(f"IoU of each class, {pictures}", by_class(measured), None)
+    report(f"segmentation of CamVid, {pictures}", [each.row for each in measured], config.json)
     if config.picture is not None:
         draw(split, list(measured[0].ious), measured).save(config.picture, quality=JPEG_QUALITY)
+
+
+def hold_out(camvid: Path, drive: str, folder: Path) -> Path:
+    """Link CamVid into a folder in which the pictures of a drive are the test, and those of others train."""
+    for split, kind in itertools.product(("train", "val"), ("images", "masks")):
+        for file in sorted((camvid / split / kind).iterdir()):
+            held = file.name.startswith(f"{drive}_")
+            link = folder / ("test" if held else split) / kind / file.name
+            link.parent.mkdir(parents=True, exist_ok=True)
+            link.symlink_to(file.resolve())
+    if not (folder / "test").is_dir():
+        sys.exit(f"No picture's name begins with {drive}_.")
+    shutil.copy(camvid / "classes.txt", folder)
+    return folder
 
 
 def by_class(measured: list[Measured]) -> list[dict[str, Any]]:
