@@ -126,23 +126,21 @@ def measure_boundaries(
 
     Returns:
         (C,) the harmonic mean of the shares of the answer's and the truth's boundary that lie on the other one, NaN for
-        classes that neither has.
+        classes without either. Where a class ends at ignored pixels, or at the picture's border, is no boundary.
 
     Reference:
         Csurka et al. 2013, "What is a good evaluation measure for semantic segmentation?", BMVC, section 2.2.
     """
     reach = max(1, round(share * float(np.hypot(*target.shape))))
     disk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1,) * 2)
-    answered = np.where(target == IGNORED, IGNORED, class_ids)
+    ignored = target == IGNORED
+    answered = np.where(ignored, IGNORED, class_ids)
     found = np.full(num_classes, np.nan)
     for class_id in np.intersect1d(np.union1d(target, answered), np.arange(num_classes)):
-        ours, truth = (_boundary(mask == class_id) for mask in (answered, target))
+        ours, truth = (_boundary(mask == class_id, ignored) for mask in (answered, target))
         if not ours.any() and not truth.any():
             continue  # it fills the picture
-        precision, recall = (
-            (one & (cv2.dilate(other, disk) > 0)).sum() / max(one.sum(), 1)
-            for one, other in ((ours, truth), (truth, ours))
-        )
+        precision, recall = _share_near(ours, truth, disk), _share_near(truth, ours, disk)
         found[class_id] = 2 * precision * recall / max(precision + recall, np.finfo(float).tiny)
     return found
 
@@ -164,10 +162,10 @@ def _share_near(boundary: np.ndarray, other: np.ndarray, disk: np.ndarray) -> fl
     return near.sum() / max(boundary.sum(), 1)
 
 
-def _boundary(mask: np.ndarray) -> np.ndarray:
-    """Give the pixels of a mask that touch another class, not the picture's border: uint8."""
-    mask = mask.astype(np.uint8)
-    return mask - cv2.erode(mask, np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
+def _boundary(mask: np.ndarray, ignored: np.ndarray) -> np.ndarray:
+    """Give the pixels of a mask that touch another class, not what is ignored or the picture's border: uint8."""
+    inside = cv2.erode((mask | ignored).astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    return mask.astype(np.uint8) & (1 - inside)
 
 
 def _divide(numbers: np.ndarray, by: np.ndarray) -> np.ndarray:

@@ -114,6 +114,11 @@ def test_ignored_pixels_have_no_boundary_of_their_own():
     target[:, 12:] = 255
     answer[:, 12:] = 0
     np.testing.assert_array_equal(measure_boundaries(target, answer, 2), [1, 1])
+    half = np.zeros((20, 20), int)
+    half[:, 10:] = 255
+    assert np.isnan(
+        measure_boundaries(half, np.zeros_like(half), 2)
+    ).all()  # nothing but what is ignored lies beside it
 
 
 def test_each_picture_has_its_own_mean(masks):
