@@ -25,6 +25,7 @@ from kerascnn.data.sources.source import Source
 FOLDERS = (("images", "masks"), ("JPEGImages", "SegmentationClass"))
 CLASSES_FILE, COLORS_FILE = "classes.txt", "colors.csv"
 LISTS = Path("ImageSets", "Segmentation")
+FIRST_OF_JPEG = 128  # value of the second class in a binary mask that was stored with loss
 MASK_ENDINGS = ("", "_mask")  # of a mask's name, after the picture's
 VOC_CLASSES = (
     "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
@@ -43,7 +44,8 @@ def masks(path: str | Path, *, binary: bool = False, seed: int = 0) -> Source:
 
     Args:
         path: a folder, see above.
-        binary: masks are 0 for one class, and 255, or any other value, for the other.
+        binary: masks are 0 for one class, and 255, or any other value, for the other; in JPEG files, which blur edges,
+            values from 128 on.
         seed: decides which fifth validates, where no folder or list says so.
 
     Returns:
@@ -60,7 +62,8 @@ def masks(path: str | Path, *, binary: bool = False, seed: int = 0) -> Source:
 
     def read(file: Path, size: tuple[int, int]) -> np.ndarray:
         mask = read_mask(file.read_bytes(), colors)
-        return (mask != 0).astype(np.uint8) if binary else mask
+        least = FIRST_OF_JPEG if file.suffix.lower() in (".jpg", ".jpeg") else 1
+        return (mask >= least).astype(np.uint8) if binary else mask
 
     items = {split: [(picture, partial(read, mask)) for picture, mask in pairs] for split, pairs in splits.items()}
     kind = "binary_masks" if binary else "masks"

@@ -101,6 +101,19 @@ def test_zero_and_255_are_questioned_and_read_on_demand(tmp_path):
     check(source.train, {source.train.names[0][7]: written[source.train.names[0][7]]})
 
 
+def test_binary_masks_that_were_stored_with_loss_are_read_as_they_were_meant(tmp_path):
+    write(tmp_path / "images", "ab", size=(32, 32))
+    for name in "ab":
+        (tmp_path / "masks" / f"{name}.png").unlink()
+        square = np.zeros((32, 32), np.uint8)
+        square[5:20, 7:29] = 255
+        Image.fromarray(square).save(tmp_path / "masks" / f"{name}.jpg", quality=50)
+        with Image.open(tmp_path / "masks" / f"{name}.jpg") as stored:
+            assert len(np.unique(np.asarray(stored))) > 10  # values around the edge
+    source = masks(tmp_path, binary=True)
+    np.testing.assert_array_equal(source.train.annotations["mask"][0], square == 255)
+
+
 def test_what_does_not_fit_is_set_aside_with_the_reason(tmp_path):
     write(tmp_path / "images", "abcdefg")
     (tmp_path / "classes.txt").write_text("x\ny\nz\n")
