@@ -9,12 +9,12 @@ both with corrected biases and equal vectors stored once. Two minutes on two cor
 
 import contextlib
 import io
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import keras
 import numpy as np
 import tensorflow as tf
 import tyro
@@ -24,7 +24,7 @@ from reporting import report
 
 from kerascnn.data import open_source, pipeline
 from kerascnn.export import Reference
-from kerascnn.export.saved_model import write_for_converter
+from kerascnn.export.saved_model import endpoint
 from kerascnn.export.tflite import convert
 from kerascnn.runs import open_run
 from kerascnn.tasks import Task
@@ -62,28 +62,28 @@ def main(config: Config) -> None:
 
 def make_files(task: Task, pictures: np.ndarray) -> dict[str, bytes]:
     """Make every kind of file with both tools, the way their documentation shows."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/saved_model"
-        write_for_converter(task.serving_model(), path)
-        float32 = run_converter(path)
-        calibration = {"serving_default": [{"image": picture[np.newaxis]} for picture in pictures]}
+    model = task.serving_model()
+    float32 = run_converter(model)
+    calibration = {"serving_default": [{"image": picture[np.newaxis]} for picture in pictures]}
 
-        def representative():
-            yield from calibration["serving_default"]
+    def representative():
+        yield from calibration["serving_default"]
 
-        default = {"optimizations": [tf.lite.Optimize.DEFAULT]}
-        return {
-            "converter, float32": float32,
-            "converter, dynamic": run_converter(path, **default),
-            "converter, int8": run_converter(path, **default, representative_dataset=representative),
-            "quantizer, dynamic": run_quantizer(float32, recipe.dynamic_wi8_afp32()),
-            "quantizer, int8": run_quantizer(float32, recipe.static_wi8_ai8(), calibration),
-        }
+    default = {"optimizations": [tf.lite.Optimize.DEFAULT]}
+    return {
+        "converter, float32": float32,
+        "converter, dynamic": run_converter(model, **default),
+        "converter, int8": run_converter(model, **default, representative_dataset=representative),
+        "quantizer, dynamic": run_quantizer(float32, recipe.dynamic_wi8_afp32()),
+        "quantizer, int8": run_quantizer(float32, recipe.static_wi8_ai8(), calibration),
+    }
 
 
-def run_converter(path: str, **options: object) -> bytes:
-    """Convert a SavedModel with TensorFlow's converter."""
-    converter = tf.lite.TFLiteConverter.from_saved_model(path)
+def run_converter(model: keras.Model, **options: object) -> bytes:
+    """Convert a model with TensorFlow's converter."""
+    signature = [tf.TensorSpec((1, *model.input_shape[1:]), tf.float32, "image")]
+    function = tf.function(endpoint(model), input_signature=signature).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
     for name, value in options.items():
         setattr(converter, name, value)
     return converter.convert()

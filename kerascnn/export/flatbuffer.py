@@ -1,10 +1,13 @@
 """TFLite files as objects: unpack, look at the operators, pack again, smaller than the converter does."""
 
+from collections.abc import Sequence
+
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 FILE_IDENTIFIER = b"TFL3"
+SIGNATURE = b"serving_default"
 ALIGNMENT = 16  # bytes; the converter's own, so that kernels may read weights in place
 
 
@@ -44,6 +47,30 @@ class _SharingBuilder(flatbuffers.Builder):
             self.Prep(ALIGNMENT, x.nbytes)
             self._stored[key] = super().CreateNumpyVector(x)
         return self._stored[key]
+
+
+def add_signature(content: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> bytes:
+    """Name the inputs and outputs of a .tflite file, which clients ask for by these names.
+
+    Args:
+        content: a file of one graph.
+        inputs: the names in the order of the graph.
+        outputs: the same. A signature that is there already is replaced.
+    """
+    model = unpack(content)
+    signature, graph = schema.SignatureDefT(), model.subgraphs[0]
+    signature.signatureKey = SIGNATURE
+    signature.inputs, signature.outputs = _name_tensors(inputs, graph.inputs), _name_tensors(outputs, graph.outputs)
+    model.signatureDefs = [signature]
+    return pack(model)
+
+
+def _name_tensors(names: Sequence[str], tensors: Sequence[int]) -> list[schema.TensorMapT]:
+    maps = []
+    for name, tensor in zip(names, tensors, strict=True):
+        maps.append(schema.TensorMapT())
+        maps[-1].name, maps[-1].tensorIndex = name.encode(), int(tensor)
+    return maps
 
 
 def custom_operators(content: bytes) -> list[str]:

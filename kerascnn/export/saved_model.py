@@ -1,6 +1,6 @@
-"""SavedModel: for servers, and the form from which the TFLite converter starts."""
+"""SavedModel: for servers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -21,34 +21,30 @@ def write_saved_model(model: keras.Model, path: str | Path) -> None:
     """
     archive = keras.export.ExportArchive()
     archive.track(model)
-    inputs = model.input if isinstance(model.input, dict) else {"image": model.input}
+    serve = endpoint(model)
     for signature, dtype in SIGNATURES.items():
-        specs = [
-            tf.TensorSpec(tensor.shape, dtype if name == "image" else tensor.dtype, name)
-            for name, tensor in sorted(inputs.items())  # in the order in which Keras flattens them
-        ]
-        archive.add_endpoint(signature, _endpoint(model), input_signature=specs)
+        added = archive.add_endpoint(signature, serve, input_signature=_specs(model, dtype))
+        serve = _after_cast(added)  # the next signature calls this one, so that the model is stored once
     archive.write_out(str(path), verbose=False)
 
 
-def write_for_converter(model: keras.Model, path: str | Path, names: Sequence[str] = ("image",)) -> None:
-    """Write a model for the TFLite converter, which wants one picture and one signature: in half the time.
-
-    Args:
-        model: a serving model, or a part of one.
-        path: a folder that does not exist yet.
-        names: of the inputs, which are float32.
-    """
-    module, inputs = tf.Module(), zip(names, model.inputs, strict=True)
-    specs = [tf.TensorSpec((1, *tensor.shape[1:]), tf.float32, name) for name, tensor in inputs]
-    module.weights = [variable.value for variable in model.variables]
-    module.serve = tf.function(_endpoint(model), input_signature=specs)
-    tf.saved_model.save(module, str(path), {"serving_default": module.serve})
+def _specs(model: keras.Model, dtype: str) -> list[tf.TensorSpec]:
+    """Describe a model's inputs, in the order in which Keras flattens them, with pictures of a type."""
+    inputs = model.input if isinstance(model.input, dict) else {"image": model.input}
+    return [
+        tf.TensorSpec(tensor.shape, dtype if name == "image" else tensor.dtype, name)
+        for name, tensor in sorted(inputs.items())
+    ]
 
 
-def _endpoint(model: keras.Model) -> Callable[..., dict[str, tf.Tensor]]:
+def endpoint(model: keras.Model) -> Callable[..., dict[str, tf.Tensor]]:
+    """Give a function of a serving model's inputs, or of a part of one, as Keras flattens them, to its outputs."""
+
     def serve(*inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        floats = [tf.cast(each, tf.float32) for each in inputs]
-        return model(keras.tree.pack_sequence_as(model.input, floats), training=False)
+        return model(keras.tree.pack_sequence_as(model.input, inputs), training=False)
 
     return serve
+
+
+def _after_cast(serve: Callable[..., dict[str, tf.Tensor]]) -> Callable[..., dict[str, tf.Tensor]]:
+    return lambda *inputs: serve(*(tf.cast(each, tf.float32) for each in inputs))

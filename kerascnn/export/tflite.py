@@ -9,10 +9,8 @@ import contextlib
 import dataclasses
 import io
 import re
-import tempfile
 import warnings
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -21,11 +19,11 @@ from litert_quantizer import Quantizer
 from litert_quantizer.qtyping import TFLOperationName
 
 from kerascnn.export.bias_correction import correct_bias
-from kerascnn.export.flatbuffer import custom_operators, pack, unpack
+from kerascnn.export.flatbuffer import add_signature, custom_operators, pack, unpack
 from kerascnn.export.folding import fold_scale
 from kerascnn.export.joining import join
 from kerascnn.export.metadata import add_metadata
-from kerascnn.export.saved_model import write_for_converter
+from kerascnn.export.saved_model import endpoint
 from kerascnn.export.suppression import with_builtin_suppression
 from kerascnn.tasks.task import PRECISIONS, Task
 
@@ -59,13 +57,13 @@ def convert(
     pictures = _calibration_pictures(calibration)
     task = dataclasses.replace(task, model=fold_scale(task.model))
     files = {}
-    if {"float32", "float16"} & set(precisions):
-        with _saved_model(_serving_model(task)) as path:
-            options = {"float32": _keep_float32, "float16": _to_float16}
-            files = {name: _convert(path, task.model, options[name]) for name in options if name in precisions}
+    if "float32" in precisions:
+        files["float32"] = _convert(_serving_model(task), _keep_float32)
+    if "float16" in precisions:
+        files["float16"] = _convert(_serving_model(task), _to_float16)
     if "dynamic" in precisions:
-        with _saved_model(_serving_model(_corrected(task, pictures, keras.layers.Conv2D))) as path:
-            files["dynamic"] = _quantize_dynamic(_convert(path, task.model, _keep_float32))
+        corrected = _corrected(task, pictures, keras.layers.Conv2D)
+        files["dynamic"] = _quantize_dynamic(_convert(_serving_model(corrected), _keep_float32))
     if "int8" in precisions:
         files["int8"] = _convert_int8(
             _corrected(task, pictures, keras.layers.Conv2D, keras.layers.DepthwiseConv2D), pictures
@@ -97,43 +95,44 @@ def _convert_int8(task: Task, pictures: np.ndarray) -> bytes:
     """
     model = _serving_model(task)
     if not task.float_after:
-        with _saved_model(model) as path:
-            return _convert(path, model, lambda converter: _to_int8(converter, pictures, tf.uint8))
+        return _convert(model, lambda converter: _to_int8(converter, pictures, tf.uint8))
     cut = {name: model.get_layer(name).output for name in task.float_after}
-    with _saved_model(keras.Model(model.input, cut, name=model.name)) as path:
-        network = _convert(path, model, lambda converter: _to_int8(converter, pictures, tf.float32))
-    with _saved_model(keras.Model(list(cut.values()), model.output, name=model.name), tuple(cut)) as path:
-        return join(network, _convert(path, model, _to_float16))
+    network = keras.Model(model.input, cut, name=model.name)
+    rest = keras.Model(list(cut.values()), model.output, name=model.name)
+    first = _convert(network, lambda converter: _to_int8(converter, pictures, tf.float32))
+    return join(first, _convert(rest, _to_float16, tuple(cut)))
 
 
-@contextlib.contextmanager
-def _saved_model(model: keras.Model, names: Sequence[str] = ("image",)) -> Iterator[Path]:
-    """Write a model whose inputs get these names, and a batch of one."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "saved_model"
-        write_for_converter(model, path, names)
-        yield path
-
-
-def _convert(path: Path, model: keras.Model, configure: Callable[[tf.lite.TFLiteConverter], None]) -> bytes:
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(path), signature_keys=["serving_default"])
+def _convert(
+    model: keras.Model, configure: Callable[[tf.lite.TFLiteConverter], None], names: Sequence[str] = ("image",)
+) -> bytes:
+    """Convert a model, whose inputs get these names and a batch of one."""
+    specs = [
+        tf.TensorSpec((1, *tensor.shape[1:]), tf.float32, name)
+        for name, tensor in zip(names, model.inputs, strict=True)
+    ]
+    function = tf.function(endpoint(model), input_signature=specs).get_concrete_function()
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([function], model)
+    converter.experimental_lower_to_saved_model = False  # twice as fast; the same file, but without a signature
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     configure(converter)
-    content = _run(converter, model)
+    content = _run(converter, model, function.graph)
     custom = custom_operators(content)
     if custom:  # a converter that lets custom operators pass does not say which layer they are from
         raise ValueError(f"{model.name} needs operators that are not builtin ones of TFLite: {', '.join(custom)}.")
-    return content
+    return add_signature(content, names, sorted(function.structured_outputs))  # the order in which TensorFlow has them
 
 
-def _run(converter: tf.lite.TFLiteConverter, model: keras.Model) -> bytes:
+def _run(converter: tf.lite.TFLiteConverter, model: keras.Model, graph: tf.Graph) -> bytes:
     try:
         with warnings.catch_warnings():
             # The converter itself calibrates with the interpreter that it warns against.
             warnings.filterwarnings("ignore", message="(?s).*tf.lite.Interpreter is deprecated")
+            # They come from the calibration pictures.
+            warnings.filterwarnings("ignore", message="Statistics for quantized inputs were expected")
             return converter.convert()
     except Exception as error:  # the converter's own class of error is not public
-        raise ValueError(_explain(error, model)) from error
+        raise ValueError(_explain(error, model, graph)) from error
 
 
 def _keep_float32(converter: tf.lite.TFLiteConverter) -> None:
@@ -146,9 +145,9 @@ def _to_float16(converter: tf.lite.TFLiteConverter) -> None:
 
 
 def _to_int8(converter: tf.lite.TFLiteConverter, pictures: np.ndarray, output_type: tf.DType) -> None:
-    def representative() -> Iterator[dict[str, np.ndarray]]:
+    def representative() -> Iterator[list[np.ndarray]]:
         for picture in pictures:
-            yield {"image": picture[np.newaxis]}
+            yield [picture[np.newaxis]]
 
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
     converter.representative_dataset = representative
@@ -185,14 +184,15 @@ def _calibration_pictures(batches: Iterable[tuple[np.ndarray, np.ndarray]]) -> n
     return pictures
 
 
-def _explain(error: Exception, model: keras.Model) -> str:
-    """Name the layers whose operators the converter refused; its message holds their paths in the graph."""
-    refused = re.findall(r"\"([\w./-]+)/\w+@[^\n]*?'tf\.(\w+)' op is", str(error))
+def _explain(error: Exception, model: keras.Model, graph: tf.Graph) -> str:
+    """Name the layers whose operators the converter refused: their names are in the paths of the graph."""
+    refused = set(re.findall(r"'tf\.(\w+)' op is", str(error)))
     layers = {layer.name for layer in model.layers}
     found = set()
-    for path, operator in refused:
-        parts = [part if part in layers else re.sub(r"_\d+$", "", part) for part in path.split("/")]
-        found.update(f"{operator} in the layer {part}" for part in parts if part in layers)
+    for operation in graph.get_operations():
+        if operation.type in refused:
+            parts = [part if part in layers else re.sub(r"_\d+$", "", part) for part in operation.name.split("/")]
+            found.update(f"{operation.type} in the layer {part}" for part in parts if part in layers)
     if not found:
         return f"{model.name} cannot be converted to TFLite: {error}"
     return (

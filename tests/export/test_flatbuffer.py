@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from kerascnn.export.flatbuffer import ALIGNMENT, custom_operators, operator_counts, pack, unpack
+from kerascnn.export.flatbuffer import ALIGNMENT, add_signature, custom_operators, operator_counts, pack, unpack
 from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.export.tflite import PRECISIONS
 from tests.export.conftest import make_pictures
@@ -47,6 +47,15 @@ def test_weights_after_the_flatbuffer_are_brought_into_it():
     content = pack(model)
     content += bytes(4096 - len(content)) + bytes([7, 8, 9])
     assert unpack(pack(unpack(content))).buffers[0].data.tolist() == [7, 8, 9]
+
+
+def test_a_signature_replaces_the_one_before(files):
+    pictures, _ = make_pictures(3)
+    again = add_signature(files["float32"], ["image"], ["renamed"])
+    before, after = (TFLiteModel(content).predict(pictures) for content in (files["float32"], again))
+    np.testing.assert_array_equal(after["renamed"], before["probabilities"])
+    with pytest.raises(ValueError):
+        add_signature(files["float32"], ["image"], ["one", "more"])
 
 
 def test_operators_are_counted_by_name_and_nothing_is_left_of_normalisation_and_activation(files):

@@ -8,12 +8,11 @@ from keras import layers
 
 from kerascnn.export.flatbuffer import pack, unpack
 from kerascnn.export.joining import join
-from kerascnn.export.tflite import _convert, _keep_float32, _saved_model
+from kerascnn.export.tflite import _convert, _keep_float32
 
 
 def convert(model, names):
-    with _saved_model(model, names) as path:
-        return _convert(path, model, _keep_float32)
+    return _convert(model, _keep_float32, names)
 
 
 @pytest.fixture(scope="module")
