@@ -1,6 +1,8 @@
 """Losses that Keras lacks. Each is a function of (annotation, outputs)."""
 
 from kerascnn.losses.classification import AuxiliaryCrossEntropy, SmoothedCrossEntropy
+from kerascnn.losses.embedding import ContrastiveLoss, SiameseLoss, TripletLoss
+from kerascnn.losses.identities import ArcFaceLoss, IdentityCrossEntropy
 from kerascnn.losses.landmarks import LandmarkLoss
 from kerascnn.losses.localization import LocalizationLoss
 from kerascnn.losses.rcnn import RegionClassLoss, RegionProposalLoss
@@ -9,13 +11,18 @@ from kerascnn.losses.yolo import YoloLoss
 from kerascnn.losses.yolo_v1 import YoloV1Loss
 
 __all__ = [
+    "ArcFaceLoss",
     "AuxiliaryCrossEntropy",
+    "ContrastiveLoss",
+    "IdentityCrossEntropy",
     "LandmarkLoss",
     "LocalizationLoss",
     "RegionClassLoss",
     "RegionProposalLoss",
     "SegmentationLoss",
+    "SiameseLoss",
     "SmoothedCrossEntropy",
+    "TripletLoss",
     "YoloLoss",
     "YoloV1Loss",
 ]
