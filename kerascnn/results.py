@@ -154,3 +154,23 @@ class Landmarks:
             raise KeyError(f"The landmarks are {', '.join(self.names)}. Received: {name!r}.")
         x, y = self.points[self.names.index(name)]
         return float(x), float(y)
+
+
+@dataclass(frozen=True)
+class FaceMatch:
+    """The answer to "is this the same person?", or to "who is this?".
+
+    Attributes:
+        name: of the person that the face was compared with; empty where two pictures were.
+        similarity: how alike they are: a cosine in -1..1, or a probability.
+        threshold: from which on they are taken for the same person.
+    """
+
+    name: str
+    similarity: float
+    threshold: float
+
+    @property
+    def same(self) -> bool:
+        """Whether the similarity is at least the threshold."""
+        return self.similarity >= self.threshold

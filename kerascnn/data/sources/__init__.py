@@ -1,4 +1,4 @@
-"""Where samples come from: class folders, any tfds name, the embedded data sets, IDX files; VOC, COCO, YOLO and CSV."""
+"""Where samples come from: folders of classes or people, any tfds name, embedded data, IDX, VOC, COCO, YOLO and CSV."""
 
 import dataclasses
 import logging
@@ -8,6 +8,7 @@ from pathlib import Path
 from kerascnn.data.sources.coco import coco
 from kerascnn.data.sources.coco_masks import coco_masks
 from kerascnn.data.sources.folder import folder, pictures
+from kerascnn.data.sources.identities import identities
 from kerascnn.data.sources.idx import FASHION_MNIST_CLASSES, idx
 from kerascnn.data.sources.masks import masks
 from kerascnn.data.sources.source import Source, Split, describe_source
@@ -25,6 +26,7 @@ __all__ = [
     "describe_source",
     "faces_source",
     "folder",
+    "identities",
     "idx",
     "masks",
     "open_source",
@@ -43,6 +45,7 @@ HOLDERS = {
     "boxes": "voc:FOLDER, coco:FOLDER, yolo:FOLDER, csv:FILE, scenes, or a tfds:NAME for detection have boxes",
     "mask": "masks:FOLDER, binary_masks:FOLDER, coco:FOLDER, scenes, or a tfds:NAME for segmentation have masks",
     "landmarks": "faces, or a tfds:NAME with landmarks have these",
+    "identity": "identities:FOLDER, faces, or a tfds:NAME with identities have these",
     "label": "a folder of class folders, tfds:NAME, fashion_mnist:FOLDER, idx:FOLDER, or scenes have labels",
 }
 
@@ -53,11 +56,12 @@ def open_source(spec: str, *, seed: int = 0, annotation: str | None = "label") -
     Args:
         spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes`, `scenes/CONFIG`, `faces` or
             `faces/CONFIG`, the embedded data sets; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX
-            files; with boxes, `voc:FOLDER`, `coco:FOLDER`, `yolo:FOLDER` or `csv:FILE`; and with masks, `masks:FOLDER`
-            or `binary_masks:FOLDER`.
+            files; with boxes, `voc:FOLDER`, `coco:FOLDER`, `yolo:FOLDER` or `csv:FILE`; with masks, `masks:FOLDER`
+            or `binary_masks:FOLDER`; and with a folder for each person, `identities:FOLDER`.
         seed: decides which training pictures become the validation split of a data set that has none.
-        annotation: what the samples hold beside the picture, by its key: `label`, `boxes`, `mask` or `landmarks`. None
-            is what the words say: boxes and masks for the formats with these, landmarks for `faces`, else labels.
+        annotation: what the samples hold beside the picture, by its key: `label`, `boxes`, `mask`, `landmarks` or
+            `identity`. None is what the words say: boxes, masks and identities for the formats with these, landmarks
+            for `faces`, else labels.
 
     Returns:
         The data set, named `spec`: `open_source(source.name, seed=seed)` opens it again.
@@ -92,12 +96,16 @@ def _open(spec: str, seed: int, annotation: str | None) -> Source:
         _check_annotation(spec, annotation, "boxes")
         return BOXED[kind](rest, seed=seed)
     if embedded == "faces" and not Path(spec).is_dir():
-        _check_annotation(spec, annotation, "landmarks")
-        return faces_source(config or "full")
+        if annotation not in ("identity", None):
+            _check_annotation(spec, annotation, "landmarks")
+        return faces_source(config or "full", annotation=annotation or "landmarks")
+    if kind == "identities" and rest:
+        _check_annotation(spec, annotation, "identity")
+        return identities(rest, seed=seed)
     if kind in ("fashion_mnist", "idx") and rest:
         _check_annotation(spec, annotation, "label")
         return idx(rest, FASHION_MNIST_CLASSES if kind == "fashion_mnist" else None, seed=seed)
-    if annotation in ("boxes", "mask", "landmarks") and not Path(spec).is_dir():
+    if annotation in ("boxes", "mask", "landmarks", "identity") and not Path(spec).is_dir():
         raise FileNotFoundError(f"There is no folder {spec}; {HOLDERS[annotation]}.")
     _check_annotation(spec, annotation, "label")
     return folder(spec, seed=seed)
@@ -105,7 +113,7 @@ def _open(spec: str, seed: int, annotation: str | None) -> Source:
 
 def _check_annotation(spec: str, annotation: str | None, held: str) -> None:
     if annotation not in (None, held):
-        kind = {"label": "labels", "mask": "masks"}.get(held, held)
+        kind = {"label": "labels", "mask": "masks", "identity": "identities"}.get(held, held)
         if annotation not in HOLDERS:
             raise ValueError(f"annotation must be {', '.join(HOLDERS)} or None. Received: annotation={annotation!r}.")
         raise ValueError(f"{spec} has {kind}; {HOLDERS[annotation]}. Received: annotation={annotation!r}.")

@@ -109,12 +109,24 @@ class Split:
             fetch=self.fetch and extend(self.fetch),
         )
 
+    def without_annotations(self) -> "Split":
+        """Give the pictures alone."""
+
+        def strip(read: Callable[[tf.Tensor], dict]) -> Callable[[tf.Tensor], dict]:
+            return lambda index: {"image": read(index)["image"]}
+
+        return replace(self, annotations={}, read=strip(self.read), fetch=self.fetch and strip(self.fetch))
+
     def count(self, num_classes: int) -> np.ndarray:
         """Count each class: pictures by their label, else boxes, else the pictures in which it, or a landmark, is seen.
+
+        Pictures with an identity are all of the one class `face`.
 
         Returns:
             (num_classes,) int64.
         """
+        if "identity" in self.annotations:
+            return np.array([len(self)])
         if "landmarks" in self.annotations:
             seen = self.annotations.get("visibility", np.ones((len(self), num_classes)))
             return np.sum(np.reshape(seen, (-1, num_classes)) > 0, axis=0, dtype=np.int64)

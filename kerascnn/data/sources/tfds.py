@@ -18,6 +18,7 @@ from kerascnn.data.masks import number_classes
 from kerascnn.data.scenes import Scenes
 from kerascnn.data.sources.annotations import collect_annotations
 from kerascnn.data.sources.crops import crop_to_boxes
+from kerascnn.data.sources.identities import FACE, source_of_people
 from kerascnn.data.sources.source import Source, Split, check_classes, split_at_random, split_by_class
 
 Example = Mapping[str, Any]
@@ -25,6 +26,7 @@ Example = Mapping[str, Any]
 Annotate = Callable[[Example], dict[str, np.ndarray]]
 BOXES = ("boxes", "class_ids")
 MASK_FEATURES = ("mask", "segmentation_mask")
+IDENTITY_FEATURES = ("identity", "label")  # the latter in `lfw`, whose labels are names
 FACE_MARGIN = 0.2  # around the box of a face, in its longer sides
 
 
@@ -35,7 +37,8 @@ def tfds_source(name: str, *, annotation: str = "label", seed: int = 0, data_dir
 
     Args:
         name: as `tfds.load` takes it: `oxford_flowers102`, `imagenette/320px`.
-        annotation: `label`; `mask`, from the feature `mask` or `segmentation_mask`; `boxes`, which come from the
+        annotation: `label`; `identity`, from the feature of that name, or the label, which may be a name, as in `lfw`;
+            `mask`, from the feature `mask` or `segmentation_mask`; `boxes`, which come from the
             feature `objects` that data sets for detection have; or `landmarks`, from the feature of that name, with
             pairs `nose_x`, `nose_y`, as in `celeb_a`, which does not say which are seen: all count as such.
         seed: decides which fifth of the training pictures is the validation split, where there is none.
@@ -68,26 +71,33 @@ def scenes_source(config: str = "full", *, annotation: str = "label", data_dir: 
     return _read(Scenes(config=config, data_dir=data_dir), f"scenes/{config}", annotation, seed=0)
 
 
-def faces_source(config: str = "full", *, data_dir: str | None = None) -> Source:
-    """Read the embedded portraits with their landmarks, rendering them where that was not done yet, without a network.
+def faces_source(config: str = "full", *, annotation: str = "landmarks", data_dir: str | None = None) -> Source:
+    """Read the embedded portraits, rendering them where that was not done yet, without a network.
 
     Args:
         config: `full` (1,800 pictures of 150 people for training, 360 of 30 others each for validation and test) or
             `tiny` (60, 30, 30).
+        annotation: `landmarks` or `identity`.
         data_dir: where tfds keeps its data; by default where it always does.
 
     Returns:
         The data set, each picture cut to its face, as a detector of faces would give it; its classes are the names of
-        the landmarks.
+        the landmarks, or `face`.
 
     Raises:
-        ValueError: for an unknown config.
+        ValueError: for an unknown config, or another annotation.
     """
     if config not in Faces.builder_configs:
         raise ValueError(f"faces comes as {', '.join(Faces.builder_configs)}. Received: {config!r}.")
+    if annotation not in ("landmarks", "identity"):
+        raise ValueError(f"faces has landmarks and identities. Received: annotation={annotation!r}.")
     source = _read(Faces(config=config, data_dir=data_dir), f"faces/{config}", "landmarks", seed=0)
     size = (FACES_SIZE, FACES_SIZE)
-    train, valid, test = (crop_to_boxes(split, size, FACE_MARGIN) for split in source.splits.values())
+    cut = {name: crop_to_boxes(split, size, FACE_MARGIN) for name, split in source.splits.items()}
+    if annotation == "identity":
+        people = {name: split.annotations["identity"].tolist() for name, split in source.splits.items()}
+        return source_of_people(source.name, {name: split.without_annotations() for name, split in cut.items()}, people)
+    train, valid, test = cut.values()
     return dataclasses.replace(source, classes=LANDMARKS, train=train, valid=valid, test=test)
 
 
@@ -104,6 +114,9 @@ def _read(builder: tfds.core.DatasetBuilder, name: str, annotation: str, seed: i
         if split in builder.info.splits:
             splits[split] = _read_split(builder, split, features, keys, annotate, findings)
     findings.log()
+    if annotation == "identity":
+        people = {split: own.annotations["identity"].tolist() for split, own in splits.items()}
+        return source_of_people(name, splits, people, seed, **findings.as_tuples())
     if annotation == "label":
         if "test" in splits and (splits["test"].labels < 0).any():
             del splits["test"]  # some data sets keep the labels of their test split to themselves
@@ -145,8 +158,16 @@ def _find_annotation(
         return _find_masks(features, found[0])
     if annotation == "landmarks" and "landmarks" in features:
         return _find_landmarks(features)
+    if annotation == "identity" and (found := [key for key in IDENTITY_FEATURES if key in features]):
+        return FACE, (found[0],), ("identity",), _numbering(found[0])
     wanted = "a class label" if annotation == "label" else annotation
     raise ValueError(f"{name} must have {wanted}. It has {', '.join(features)}.")
+
+
+def _numbering(key: str) -> Annotate:
+    """Make what numbers people, who may be known by their names, in the order in which they come."""
+    numbers: dict[Any, int] = {}
+    return lambda example: {"identity": np.int32(numbers.setdefault(example[key], len(numbers)))}
 
 
 def _find_masks(
@@ -174,7 +195,7 @@ def _find_landmarks(
             return {"landmarks": np.float32([[found[f"{name}_x"], found[f"{name}_y"]] for name in names])}
 
         return tuple(map(_with_side, names)), ("landmarks",), ("landmarks",), from_names
-    keys = ("landmarks", *(key for key in ("visibility", *BOXES) if key in features))
+    keys = ("landmarks", *(key for key in ("visibility", *BOXES, "identity") if key in features))
     names = tuple(str(number) for number in range(landmarks.shape[0]))
     return names, keys, keys, lambda example: {key: example[key] for key in keys}
 

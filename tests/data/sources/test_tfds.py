@@ -307,7 +307,9 @@ def test_boxes_of_a_data_set_without_are_refused(toy, tmp_path):
         open_source("vocs:photos", annotation="boxes")
     with pytest.raises(ValueError, match=r"faces/tiny has landmarks; .* have labels\. Received: annotation='label'"):
         open_source("faces/tiny")
-    with pytest.raises(ValueError, match=r"annotation must be boxes, mask, landmarks, label or None\. Received"):
+    with pytest.raises(
+        ValueError, match=r"annotation must be boxes, mask, landmarks, identity, label or None\. Received"
+    ):
         open_source("photos", annotation="box")
 
 
@@ -339,6 +341,17 @@ def test_landmarks_by_name_become_rows(toy):
         sample = source.train.read(tf.constant(index, tf.int64))
         check_sample(sample)
         np.testing.assert_array_equal(sample["landmarks"], [[sample["image"][0, 0, 0].numpy(), 1], [2, 3]])
+
+
+def test_portraits_have_identities(data_dir):
+    source = faces_source("tiny", annotation="identity", data_dir=data_dir)
+    assert source.classes == ("face",)
+    assert [len(split) for split in source.splits.values()] == [60, 30, 30]
+    assert np.unique(source.train.annotations["identity"]).tolist() == list(range(12))
+    assert np.unique(source.test.annotations["identity"]).tolist() == list(range(18, 24))
+    assert source.train.read(tf.constant(0, tf.int64)).keys() == {"image", "identity"}
+    with pytest.raises(ValueError, match="landmarks and identities"):
+        faces_source("tiny", annotation="boxes", data_dir=data_dir)
 
 
 def test_embedded_faces_are_cut_out_and_their_landmarks_go_along(data_dir):
