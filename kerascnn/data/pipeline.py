@@ -10,12 +10,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+import numpy as np
 import tensorflow as tf
 
 from kerascnn.data.augment import Augmentation, Fill, Mosaic, Sample, preset
 from kerascnn.data.augment.mosaic import augmented, check_carried
 from kerascnn.data.batches import Batches
 from kerascnn.data.cache import cached, content_key
+from kerascnn.data.grouped_order import GroupedOrder
 from kerascnn.data.order import Order
 from kerascnn.data.resize import resize_sample
 from kerascnn.data.seeds import fold_seed
@@ -43,6 +45,7 @@ def pipeline(
     *,
     augment: Sequence[Augmentation | Mosaic] | str = (),
     batch_size: int = 32,
+    group_size: int | None = None,
     image_sizes: Sequence[tuple[int, int]] = (),
     seed: int | None = None,
     cache: str | Path | None = None,
@@ -60,6 +63,8 @@ def pipeline(
             `kerascnn.data.preset`. A preset by its name does not mirror pictures with landmarks:
             `preset(name, swap=swap_sides(names))` does.
         batch_size: pictures in a batch; the last one of an epoch may be smaller.
+        group_size: of pictures with an identity: so many of each person are in every batch, side by side, and all
+            batches are full, as losses over pairs and triplets need it. It divides the batch size.
         image_sizes: (height, width) each; the pictures of every batch have one of them, drawn by the seed and the step,
             in the place of the task's size (Redmon and Farhadi 2017, section 2, "Multi-Scale Training"; they change it
             every ten batches). The network has to take them all: each side is a multiple of its last stride. One that
@@ -86,10 +91,10 @@ def pipeline(
         -1. Photos at least four times as large as the input are decoded smaller where they are augmented.
 
     Raises:
-        ValueError: for an empty split, a batch size below 1, sizes that are none, augmentations or sizes without a
-            seed, a seed out of 32 bits, an unknown preset, several mosaics or one of samples that cannot have it, a
-            negative first step, a shard out of range or without a picture, a batch that is no multiple of the devices,
-            or a cache of samples with masks.
+        ValueError: for an empty split, a batch size below 1, groups that do not go with it or with the people, sizes
+            that are none, augmentations or sizes without a seed, a seed out of 32 bits, an unknown preset, several
+            mosaics or one of samples that cannot have it, a negative first step, a shard out of range or without a
+            picture, a batch that is no multiple of the devices, or a cache of samples with masks.
         NotADirectoryError: if the cache is a file.
     """
     if isinstance(augment, str):  # whose left is whose right only the names of landmarks tell
@@ -104,7 +109,7 @@ def pipeline(
         raise ValueError(f"image_sizes must be (height, width) each, at least 1. Received: image_sizes={image_sizes}.")
     if any(isinstance(each, Mosaic) for each in augment):
         check_carried(split.annotations)
-    order = Order(len(split), batch_size, seed, first_step, shard, devices)
+    order = _make_order(split, group_size, Order(len(split), batch_size, seed, first_step, shard, devices))
     largest = tuple(map(max, zip(*image_sizes, strict=True))) or task.image_size
     changed = bool(augment or image_sizes)
     if cache is not None:
@@ -124,6 +129,15 @@ def pipeline(
     if cache not in (None, "memory"):
         folder = Path(cache) / content_key(split, largest, changed, annotated=True)
     return Batches(prepare, order, augmented=changed, folder=folder)
+
+
+def _make_order(split: Split, group_size: int | None, order: Order) -> Order:
+    if group_size is None:
+        return order
+    if "identity" not in split.annotations:
+        raise ValueError("group_size is for pictures with an identity. These have none.")
+    people = tuple(np.asarray(split.annotations["identity"]).tolist())
+    return GroupedOrder(**vars(order), identities=people, group_size=group_size)
 
 
 def _draw_size(image_sizes: Sequence[tuple[int, int]], seed: int, step: tf.Tensor) -> list[tf.Tensor]:
