@@ -28,6 +28,8 @@ from kerascnn.training import Checkpoint, History, Stage, distribute, fit
 
 logger = logging.getLogger(__name__)
 
+VALIDATION_BATCH = 256  # pictures of people, whose pairs are measured
+
 Config = TypeVar("Config", bound="RunConfig")
 Option = bool | int | float | str
 Learn = Callable[[Task, Source, Sequence[Stage], str], History]
@@ -128,6 +130,7 @@ def train(
     image_sizes: Sequence[tuple[int, int]] = (),
     search: Search | None = None,
     borders: Mapping[str, float] | None = None,
+    group_size: int | None = None,
     schedule: Schedule | None = None,
 ) -> int:
     """Train, export, report. Returns the exit status: 1 if an exported file missed its budget.
@@ -146,6 +149,8 @@ def train(
         image_sizes: of the training pictures, see `kerascnn.data.pipeline`.
         search: gives the pictures proposals, for a network that is told where to look.
         borders: what `kerascnn.data.with_border_weights` is given; None leaves it.
+        group_size: pictures of each person in a batch of training pictures, see `kerascnn.data.pipeline`. Validation
+            batches are large then, since only pairs within a batch are measured.
         schedule: trains the task in the place of `fit` with `stages`: from the task, its data, and a function that
             trains a task on data in stages, with the settings of the script, and keeps its checkpoints by a name.
     """
@@ -159,7 +164,7 @@ def train(
         source = open_source(config.data, seed=config.seed, annotation=annotation)
         source = source if search is None else search.add_to(source)
         source = source if borders is None else with_border_weights(source, **borders)
-    swap = swap_sides(source.classes) if annotation == "landmarks" and config.mirror else None
+    swap = _swap(source.classes, annotation) if config.mirror else None
     augment = [*preset(config.augment, config.mirror, swap), *mixing]
     set_random_seed(config.seed)  # after the data: preparing them for the first time draws random numbers too
     checkpoint = config.checkpoint(
@@ -179,10 +184,11 @@ def train(
         def learn(task: Task, source: Source, stages: Sequence[Stage], part: str = "") -> History:
             drawn = [draw_proposals(DRAWN)] if "proposals" in source.train.annotations else []
             changes = {"augment": [*drawn, *augment], "seed": config.seed, "image_sizes": image_sizes}
+            grouped = {} if group_size is None else {"batch_size": VALIDATION_BATCH}
             return fit(
                 task,
-                pipeline(source.train, task, **changes, **reading),
-                pipeline(source.valid, task, **reading),
+                pipeline(source.train, task, group_size=group_size, **changes, **reading),
+                pipeline(source.valid, task, **reading | grouped),
                 list(map(config.with_settings, stages)),
                 class_weight=source.train.class_weights() if balance_classes else None,
                 checkpoint=dataclasses.replace(checkpoint, folder=checkpoint.folder / part),
@@ -221,6 +227,13 @@ def train(
         status = _export_on_tensorflow(trained, output, config)
     checkpoint.remove()
     return status
+
+
+def _swap(classes: Sequence[str], annotation: str) -> Sequence[int] | None:
+    """Say which landmarks change places in a mirrored picture, for augmentations that need to know."""
+    if annotation == "identity":
+        return ()  # there are no landmarks that could
+    return swap_sides(classes) if annotation == "landmarks" else None
 
 
 def _export_on_tensorflow(trained: Path, output: Path, config: TrainingConfig) -> int:

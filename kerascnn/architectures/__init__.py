@@ -11,6 +11,7 @@ from kerascnn.architectures.catalogue import (
 )
 from kerascnn.architectures.darknet import darknet19, extraction
 from kerascnn.architectures.deconvnet import deconvnet
+from kerascnn.architectures.embedding import embedder
 from kerascnn.architectures.fully_convolutional import to_fully_convolutional
 from kerascnn.architectures.heads import landmarker, localizer
 from kerascnn.architectures.inception import inception_v1
@@ -48,6 +49,7 @@ __all__ = [
     "copy_weights",
     "darknet19",
     "deconvnet",
+    "embedder",
     "extraction",
     "fast_rcnn",
     "faster_rcnn",

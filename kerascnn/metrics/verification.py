@@ -98,7 +98,7 @@ def measure_tar(
     wanted: Sequence[float] = WANTED_FARS,
     *,
     seed: int = 0,
-) -> list[dict[str, float]]:
+) -> list[dict[str, float | None]]:
     """Measure the TAR at some FARs, with the interval in which it lies in 95 % of other samples of people.
 
     Pairs of a person, or with the same person, are not independent, so that it is people who are drawn again.
@@ -111,7 +111,7 @@ def measure_tar(
         seed: of the draws.
 
     Returns:
-        For each FAR `far`, `tar`, `threshold`, `low` and `high`.
+        For each FAR `far`, `tar`, `low`, `high`, and `threshold`, which is None where nothing may be accepted.
     """
     roc = trace_roc(scores, same)
     rng, count = np.random.default_rng(seed), int(people.max()) + 1
@@ -123,12 +123,12 @@ def measure_tar(
             again = trace_roc(scores, same, weights)
             drawn.append([again.at_far(far)[0] for far in wanted])
     margin = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(drawn, [margin, 1 - margin], axis=0) if drawn else np.full((2, len(wanted)), np.nan)
+    low, high = np.quantile(drawn or [[0.0] * len(wanted), [1.0] * len(wanted)], [margin, 1 - margin], axis=0)
     rows = []
     for place, far in enumerate(wanted):
         tar, threshold = roc.at_far(far)
-        interval = {"low": float(low[place]), "high": float(high[place])}
-        rows.append({"far": far, "tar": tar, "threshold": threshold, **interval})
+        known = {"threshold": threshold if np.isfinite(threshold) else None}  # else nothing may be accepted
+        rows.append({"far": far, "tar": tar, **known, "low": float(low[place]), "high": float(high[place])})
     return rows
 
 

@@ -7,17 +7,19 @@ from kerascnn.report.card import read_card, write_card
 from kerascnn.report.detection_plots import plot_cumulative_error, plot_detection_errors, plot_precision_recall
 from kerascnn.report.draw import draw_label, thumbnail, write_picture
 from kerascnn.report.draw_annotations import draw_boxes, draw_points
+from kerascnn.report.face_plots import plot_map, plot_roc, plot_similarities
 from kerascnn.report.gallery import Mistake, describe_answer, draw_answer, make_mistake
 from kerascnn.report.history import read_history, write_history
 from kerascnn.report.html import MAX_BEST, MAX_MISTAKES, by_reason, leading_split, write_html
 from kerascnn.report.machine import name_processor
 from kerascnn.report.plots import plot_confusion, plot_history, plot_learning_rate_search
-from kerascnn.report.sheet import contact_sheet, draw_annotation
+from kerascnn.report.sheet import beside, contact_sheet, draw_annotation
 
 __all__ = [
     "MAX_BEST",
     "MAX_MISTAKES",
     "Mistake",
+    "beside",
     "by_reason",
     "contact_sheet",
     "describe_answer",
@@ -34,7 +36,10 @@ __all__ = [
     "plot_detection_errors",
     "plot_history",
     "plot_learning_rate_search",
+    "plot_map",
     "plot_precision_recall",
+    "plot_roc",
+    "plot_similarities",
     "read_card",
     "read_history",
     "thumbnail",

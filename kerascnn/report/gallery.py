@@ -14,7 +14,7 @@ from kerascnn.report import units
 from kerascnn.report.draw import check_picture, draw_label
 from kerascnn.report.draw_annotations import VISIBLE, draw_boxes, draw_lines, draw_points
 from kerascnn.report.draw_mask import draw_legend, veil
-from kerascnn.results import Classification, Detections, Landmarks, Mask
+from kerascnn.results import Classification, Detections, FaceMatch, Landmarks, Mask
 
 RIGHT, MISSED, WRONG = 2, 3, 4  # which colour of the palette a box has: green, vermilion or blue
 MOST_NAMED = 3  # classes of a mask, in words
@@ -173,6 +173,28 @@ def _(answer: Mask, truth: Mask, picture: np.ndarray, name: str) -> Mistake:
     drawn = draw_legend(pair, answer.classes, np.union1d(_shown(answer), _shown(truth)).tolist())
     said, true = (", ".join(describe_answer(each, MOST_NAMED)) for each in (answer, truth))
     return Mistake(drawn, true, said, f"mean IoU {units.percent(float(iou))}", name)
+
+
+@describe_answer.register
+def _(answer: FaceMatch, most: int) -> list[str]:
+    return [_named(answer)]
+
+
+@draw_answer.register
+def _(answer: FaceMatch, picture: np.ndarray) -> np.ndarray:
+    return draw_label(picture, _named(answer))
+
+
+@make_mistake.register
+def _(answer: FaceMatch, truth: bool, picture: np.ndarray, name: str) -> Mistake:
+    said, true = ("the same person" if same else "different people" for same in (answer.same, truth))
+    return Mistake(picture, true, said, f"similarity {answer.similarity:.2f}, threshold {answer.threshold:.2f}", name)
+
+
+def _named(answer: FaceMatch) -> str:
+    """Say who it is, or whether two are the same, and how alike they are."""
+    said = answer.name or ("the same person" if answer.same else "different people")
+    return f"{said} {answer.similarity:.2f}"
 
 
 def _shown(answer: Mask) -> list[int]:

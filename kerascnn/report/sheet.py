@@ -54,6 +54,14 @@ def draw_annotation(
     return drawn
 
 
+def beside(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Lay two pictures, uint8 (H, W, 3), side by side, the second brought to the height of the first."""
+    height = len(first)
+    width = max(1, round(second.shape[1] * height / len(second)))
+    resized = np.asarray(Image.fromarray(second).resize((width, height), Image.Resampling.BICUBIC))
+    return np.concatenate([first, np.full((height, GAP, 3), 255, np.uint8), resized], axis=1)
+
+
 def contact_sheet(columns: Mapping[str, Sequence[np.ndarray]], *, max_columns: int = 10) -> np.ndarray:
     """Lay out pictures in columns, each below its caption.
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from kerascnn.architectures import HEADLESS_FILE, headless
 from kerascnn.data import Source, Split, describe_source, pipeline
@@ -27,6 +28,7 @@ from kerascnn.report import (
     MAX_BEST,
     MAX_MISTAKES,
     Mistake,
+    beside,
     leading_split,
     make_mistake,
     name_processor,
@@ -281,8 +283,12 @@ def _write_report(
     write_html(folder, card, history.rows, mistakes, num_mistakes=len(wrong), best=best)
 
 
-def _show(task: Task, split: Split, answer: Reference, index: int) -> Mistake:
-    """Show an answer on the picture as it is stored."""
+def _show(task: Task, split: Split, answer: Reference, index: int | np.ndarray) -> Mistake:
+    """Show an answer on the picture as it is stored, or on both pictures of a pair."""
+    if np.ndim(index):
+        said, truth = task.match(answer.outputs, answer.targets, index)
+        pair = [split.picture(each) for each in index]
+        return make_mistake(said, truth, beside(*pair), " and ".join(split.names[each] for each in index))
     picture, one = split.picture(index), slice(index, index + 1)
     (said,) = task.answers({name: output[one] for name, output in answer.outputs.items()}, [picture.shape[:2]])
     (truth,) = task.truths(answer.targets[one], [picture.shape[:2]])

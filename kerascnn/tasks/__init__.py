@@ -8,6 +8,7 @@ import keras
 
 from kerascnn.tasks.classification import ClassificationTask, classification
 from kerascnn.tasks.detection import DetectionTask
+from kerascnn.tasks.faces import FaceTask, faces
 from kerascnn.tasks.fast_rcnn import FastRCNNTask, region_detection
 from kerascnn.tasks.faster_rcnn import FasterRCNNTask, two_stage_detection
 from kerascnn.tasks.hard_negatives import find_negatives
@@ -28,6 +29,7 @@ __all__ = [
     "TASKS",
     "ClassificationTask",
     "DetectionTask",
+    "FaceTask",
     "FastRCNNTask",
     "FasterRCNNTask",
     "LandmarksTask",
@@ -44,6 +46,7 @@ __all__ = [
     "collect_regions",
     "detection",
     "detection_v1",
+    "faces",
     "find_negatives",
     "fit_regressors",
     "fit_svms",
@@ -70,6 +73,7 @@ TASKS: dict[str, type[Task]] = {
         FastRCNNTask,
         FasterRCNNTask,
         SegmentationTask,
+        FaceTask,
     )
 }
 

@@ -149,11 +149,11 @@ class FaceTask(Task):
         worst = wrong[np.argsort(-np.abs(scores[wrong] - self.threshold), kind="stable")]
         return places[pairs[:, worst]].T
 
-    def match(self, outputs: Mapping[str, np.ndarray], pair: np.ndarray) -> FaceMatch:
-        """Compare the two pictures of a pair."""
+    def match(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray, pair: np.ndarray) -> tuple[FaceMatch, bool]:
+        """Compare the two pictures of a pair, and say whether they are of the same person."""
         first, second = outputs["embedding"][pair]
         ((similarity,),) = self.comparison(first[np.newaxis], second[np.newaxis])
-        return FaceMatch("", float(similarity), self.threshold)
+        return FaceMatch("", float(similarity), self.threshold), bool(targets[pair[0]] == targets[pair[1]])
 
     def serving_model(self) -> keras.Model:
         """Give the model that is exported: pictures to `embedding` (B, D), of length 1, without the head."""

@@ -133,7 +133,10 @@ class Task(ABC):
 
     @abstractmethod
     def mistakes(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
-        """Find the pictures that are answered wrongly: their indices, (n,), the worst first."""
+        """Find the pictures that are answered wrongly: their indices, (n,), the worst first.
+
+        A task that compares pictures gives pairs, (n, 2); see `match`.
+        """
 
     def best(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> np.ndarray:
         """Find the pictures that are answered best: their indices, (n,), the best first.
@@ -141,6 +144,16 @@ class Task(ABC):
         None, where an answer is either right or wrong: those that are right all look alike.
         """
         return np.zeros(0, int)
+
+    def match(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray, pair: np.ndarray) -> tuple[Any, Any]:
+        """Give the result for a pair of pictures, and what would be right, of a task whose `mistakes` are pairs.
+
+        Args:
+            outputs: (N, ...) each.
+            targets: (N, ...).
+            pair: (2,), the places of the two.
+        """
+        raise NotImplementedError(f"{self.name} answers for one picture at a time.")
 
     @property
     def parts(self) -> Mapping[str, "Task"]:

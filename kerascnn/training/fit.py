@@ -16,6 +16,7 @@ from kerascnn.architectures.strides import layers_below, layers_of
 from kerascnn.tasks.task import Task
 from kerascnn.training.callbacks import Checkpointer, InOrder, Recorder, WeightAveraging
 from kerascnn.training.checkpoint import Checkpoint
+from kerascnn.training.collapse import CollapseWatch
 from kerascnn.training.distribution import trains_together
 from kerascnn.training.interruption import RunInterrupted, StopRequest, stop_on_signals
 from kerascnn.training.normalization import fused_batch_norm
@@ -211,7 +212,8 @@ class _Run:
 
     def _train(self, stage: Stage, part: Part, request: StopRequest | None) -> None:
         progress = self.progress
-        callbacks = [Recorder(progress, stage, self.task.monitor, self.task.monitor_mode, self.model), *self.callbacks]
+        recorder = Recorder(progress, stage, self.task.monitor, self.task.monitor_mode, self.model)
+        callbacks = [recorder, CollapseWatch(), *self.callbacks]
         if stage.ema_momentum is not None:
             callbacks.append(WeightAveraging())
         if self.checkpoint is not None:
