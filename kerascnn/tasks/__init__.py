@@ -7,10 +7,12 @@ from typing import Any
 import keras
 
 from kerascnn.tasks.classification import ClassificationTask, classification
+from kerascnn.tasks.comparison import Comparison
 from kerascnn.tasks.detection import DetectionTask
 from kerascnn.tasks.faces import FaceTask, faces
 from kerascnn.tasks.fast_rcnn import FastRCNNTask, region_detection
 from kerascnn.tasks.faster_rcnn import FasterRCNNTask, two_stage_detection
+from kerascnn.tasks.gallery import Gallery
 from kerascnn.tasks.hard_negatives import find_negatives
 from kerascnn.tasks.landmarks import LandmarksTask, landmarks
 from kerascnn.tasks.localization import LocalizationTask, localization
@@ -28,10 +30,12 @@ __all__ = [
     "RCNN",
     "TASKS",
     "ClassificationTask",
+    "Comparison",
     "DetectionTask",
     "FaceTask",
     "FastRCNNTask",
     "FasterRCNNTask",
+    "Gallery",
     "LandmarksTask",
     "LocalizationTask",
     "RegionHeads",
