@@ -133,8 +133,15 @@ class FaceTask(Task):
     def decode(
         self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None
     ) -> list[np.ndarray]:
-        """Give the vectors (N, D), one a picture: they say nothing before they are compared."""
-        return list(outputs["embedding"])
+        """Refuse: a vector says nothing before it is compared with others, as a `Gallery` does it.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            "A face's vector says nothing by itself: compare pictures with kerascnn.tasks.Gallery, or by "
+            "verify_faces.py, enroll_faces.py and identify_faces.py."
+        )
 
     def truths(self, targets: np.ndarray, sizes: Sequence[tuple[int, int]] | None = None) -> list[int]:
         """Give who is in each picture."""

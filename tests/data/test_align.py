@@ -36,7 +36,7 @@ def draw(points, size, scale=1.0):
     """Draw a bright blot at each point, each of its own brightness."""
     rows, columns = np.mgrid[: size[0], : size[1]] + 0.5
     blots = sum(
-        (100 + 30 * number) * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (8 * scale**2))
+        (100 + 30 * number) * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (20 * scale**2))
         for number, (x, y) in enumerate(points)
     )
     return np.repeat(np.clip(blots, 0, 255)[..., None], 3, axis=-1).astype(np.uint8)
