@@ -118,6 +118,7 @@ TABLES = {
     "localization": ("per_class", "class", ("mean_iou", "box_accuracy", "class_accuracy")),
     "landmarks": ("per_landmark", "landmark", ("error",)),
     "segmentation": ("per_class", "class", ("iou", "dice", "precision", "recall", "boundary_f")),
+    "faces": ("tar_at_far", "far", ("tar", "low", "high")),
     **dict.fromkeys(DETECTORS, ("per_class", "class", ("ap50", "ap", "precision", "recall"))),
 }
 
@@ -130,8 +131,8 @@ def print_measured(title: str, task: Task, answers: Reference) -> None:
     table.add_column(name)
     for heading in (*columns, "number"):
         table.add_column(heading.replace("_", " "), justify="right")
-    for row in metrics[rows]:
-        table.add_row(escape(row[name]), *(_percent(row[key]) for key in columns), str(row["support"]))
+    for row in metrics[rows] or ():  # None, where no pairs could be compared
+        table.add_row(escape(str(row[name])), *(_percent(row[key]) for key in columns), str(row.get("support", "")))
     if metrics.keys() & set(columns):
         table.add_section()
         table.add_row("all", *(_percent(metrics.get(key)) for key in columns))
