@@ -88,5 +88,5 @@ def _map(embeddings: np.ndarray, people: np.ndarray) -> list[tuple[float, float,
     chosen = np.unique(np.linspace(0, len(people) - 1, MAPPED).astype(int))
     centred = embeddings[chosen] - embeddings[chosen].mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
-    places = centred @ axes[:2].T
+    places = np.pad(centred @ axes[:2].T, [(0, 0), (0, max(0, 2 - len(axes)))])  # one picture has one axis
     return [(float(x), float(y), int(who)) for (x, y), who in zip(places, people[chosen], strict=True)]
