@@ -4,11 +4,13 @@ from kerascnn.architectures import backbone, load_weights, mobilenet_v2
 from kerascnn.data import folder, idx, mirror, open_source, pipeline, scenes_source, tfds_source
 from kerascnn.export import TFLiteModel
 from kerascnn.ops import describe
-from kerascnn.results import Classification, Detections, Landmarks, Mask
+from kerascnn.results import Classification, Detections, FaceMatch, Landmarks, Mask
 from kerascnn.runs import open_run, write_run
 from kerascnn.tasks import (
+    Gallery,
     classification,
     detection,
+    faces,
     landmarks,
     load_task,
     localization,
@@ -24,6 +26,8 @@ __all__ = [
     "Checkpoint",
     "Classification",
     "Detections",
+    "FaceMatch",
+    "Gallery",
     "Landmarks",
     "Mask",
     "Stage",
@@ -33,6 +37,7 @@ __all__ = [
     "describe",
     "detection",
     "distribute",
+    "faces",
     "fit",
     "folder",
     "from_scratch",

@@ -61,4 +61,5 @@ class Spread(keras.metrics.Mean):
         """Add the pairs of different people in a batch."""
         _, different = find_pairs(y_true)
         squares = 2 - 2 * cosine_similarities(y_pred, y_pred)
-        super().update_state(squares, ops.cast(different, squares.dtype))
+        flat = (ops.reshape(each, (-1,)) for each in (squares, ops.cast(different, squares.dtype)))
+        super().update_state(*flat)
