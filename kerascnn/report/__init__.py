@@ -7,7 +7,7 @@ from kerascnn.report.card import read_card, write_card
 from kerascnn.report.detection_plots import plot_cumulative_error, plot_detection_errors, plot_precision_recall
 from kerascnn.report.draw import draw_label, thumbnail, write_picture
 from kerascnn.report.draw_annotations import draw_boxes, draw_points
-from kerascnn.report.face_plots import plot_map, plot_roc, plot_similarities
+from kerascnn.report.face_plots import plot_map, plot_progress, plot_roc, plot_similarities
 from kerascnn.report.gallery import Mistake, describe_answer, draw_answer, make_mistake
 from kerascnn.report.history import read_history, write_history
 from kerascnn.report.html import MAX_BEST, MAX_MISTAKES, by_reason, leading_split, write_html
@@ -38,6 +38,7 @@ __all__ = [
     "plot_learning_rate_search",
     "plot_map",
     "plot_precision_recall",
+    "plot_progress",
     "plot_roc",
     "plot_similarities",
     "read_card",

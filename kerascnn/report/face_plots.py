@@ -108,3 +108,34 @@ def plot_map(points: Sequence[Sequence[float]]) -> str:
         axes.set_yticks([])
         axes.set_title("Vectors, on the plane along which they differ most")
         return svg_text(figure)
+
+
+def plot_progress(curves: Mapping[str, Sequence[Sequence[float]]], *, title: str) -> str:
+    """Plot how something rises while networks train.
+
+    Args:
+        curves: by name: points (steps, share), steps rising, shares in 0..1.
+        title: what rises.
+
+    Returns:
+        An `<svg>` element.
+
+    Raises:
+        ValueError: there is no curve, or one is empty.
+    """
+    if not curves or not all(len(points) for points in curves.values()):
+        raise ValueError(f"curves must hold at least one, and none without points. Received: {list(curves)}.")
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
+        axes = figure.subplots()
+        for number, (name, points) in enumerate(curves.items()):
+            steps, shares = np.transpose(points)
+            color = ACCENT if number == 0 else hexadecimal(class_color(number - 1))
+            axes.plot(steps, shares, color=color, linewidth=1.8, label=name)
+        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        axes.set_xlabel("steps")
+        axes.grid(color=HAIRLINE, linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.set_title(title)
+        axes.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=9)
+        return svg_text(figure)

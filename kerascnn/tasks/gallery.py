@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -43,16 +44,17 @@ class Gallery:
         self._predict, self.image_size, self.threshold, self.network = predict, image_size, threshold, network
         self.comparison = comparison or Comparison()
         self._names: list[str] = []  # of each vector
+        self._counts: Counter[str] = Counter()  # vectors of each person, in the order of enrolment
         self._vectors: list[np.ndarray] = []  # (n, D) each; joined when somebody asks
 
     def __len__(self) -> int:
         """How many people are known."""
-        return len(set(self._names))
+        return len(self._counts)
 
     @property
     def names(self) -> list[str]:
         """Of the people who are known, in the order in which they were enrolled."""
-        return list(dict.fromkeys(self._names))
+        return list(self._counts)
 
     def embed(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
         """Give the vectors (N, D) of faces.
@@ -100,6 +102,7 @@ class Gallery:
                 f"Received: the shape {np.shape(vectors)}."
             )
         self._names += names
+        self._counts.update(names)
         self._vectors.append(np.asarray(vectors, np.float32))
 
     def remove(self, name: str) -> None:
@@ -108,11 +111,12 @@ class Gallery:
         Raises:
             KeyError: if nobody has this name.
         """
-        kept = np.array([each != name for each in self._names], bool)
-        if kept.all():
+        if name not in self._counts:
             raise KeyError(f"Nobody here is called {name!r}. Known: {', '.join(self.names) or 'nobody'}.")
+        kept = np.array([each != name for each in self._names], bool)
         self._vectors = [self._matrix()[kept]] if kept.any() else []
         self._names = [each for each in self._names if each != name]
+        del self._counts[name]
 
     def verify(self, first: np.ndarray, second: np.ndarray) -> FaceMatch:
         """Say whether two pictures, (H, W, 3) uint8, RGB, show the same person."""
