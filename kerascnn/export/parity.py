@@ -102,7 +102,7 @@ class Reference:
         return cls(together, concatenate_padded(targets), answers)
 
 
-def compare(task: Task, content: bytes, reference: Reference, description: str = "Comparing") -> dict[str, float]:
+def compare(task: Task, content: bytes, reference: Reference, description: str = "Comparing") -> dict[str, Any]:
     """Compare an exported file with the Keras model.
 
     Args:
@@ -112,21 +112,22 @@ def compare(task: Task, content: bytes, reference: Reference, description: str =
         description: stands before the progress bar.
 
     Returns:
-        `bytes`, `score` and `agreement` in 0..1, `max_difference` and `mean_difference` over all outputs.
+        `bytes`, `score` and `agreement` in 0..1, `max_difference` and `mean_difference` over all outputs; and the
+        `metrics` of `task.headline`, where it has some.
     """
     model = TFLiteModel(content, num_threads=2)
     images = track(reference.images, description, transient=True, disable=len(reference.images) < MANY)
     answers = [task.condense(model.predict(image[np.newaxis])) for image in images]
     outputs = {name: np.concatenate([answer[name] for answer in answers]) for name in reference.outputs}
-    found = task.differences(outputs, reference.outputs)
+    found, summary = task.differences(outputs, reference.outputs), task.evaluate(outputs, reference.targets)
     differences = np.concatenate([each.ravel() for each in found.values()])
     return {
         "bytes": len(content),
-        "score": task.score(outputs, reference.targets),
+        "score": task.score_of(summary),
         "agreement": task.agreement(outputs, reference.outputs),
         "max_difference": float(differences.max(initial=0)),
         "mean_difference": float(differences.sum() / max(differences.size, 1)),
-    }
+    } | ({"metrics": headline} if (headline := task.headline(summary)) else {})
 
 
 def missed_budget(found: Mapping[str, float], expected_score: float, budget: Budget, pictures: int) -> str | None:

@@ -114,6 +114,11 @@ class FaceTask(Task):
         """Give 1 less the equal error rate; 0 where there were no pairs."""
         return 0.0 if summary["eer"] is None else 1 - summary["eer"]
 
+    def headline(self, summary: Mapping[str, Any]) -> dict[str, float | None]:
+        """Take the rates of verification and of identification."""
+        rates = {f"tar_at_far_{row['far']:g}": row["tar"] for row in summary["tar_at_far"] or ()}
+        return {key: summary[key] for key in ("eer", "auc", "rank_1")} | rates
+
     def tuned(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> "FaceTask":
         """Give the task with the threshold at which no more than `wanted_far` of the pairs are falsely accepted."""
         vectors, people = _some(outputs["embedding"], targets)

@@ -86,6 +86,10 @@ class Task(ABC):
     def score_of(self, summary: Mapping[str, Any]) -> float:
         """Rate what `evaluate` gave, in 0..1, the higher the better: accuracy, for classification."""
 
+    def headline(self, summary: Mapping[str, Any]) -> dict[str, float | None]:
+        """Take from what `evaluate` gave what the card says of every exported file beside its score: nothing."""
+        return {}
+
     def score(self, outputs: Mapping[str, np.ndarray], targets: np.ndarray) -> float:
         """Rate the serving model's outputs; see `score_of`."""
         return self.score_of(self.evaluate(outputs, targets))

@@ -17,6 +17,11 @@ TESTS = (
     "layers/test_dense_prediction.py",
     "losses/test_segmentation.py::test_is_what_a_loop_gives",
     "metrics/test_segmentation.py::test_the_keras_metric_is_the_summary_s_mean_over_batches",
+    "losses/test_embedding.py::test_triplets_are_those_that_a_loop_finds",
+    "losses/test_embedding.py::test_pairs_are_those_that_a_loop_finds",
+    "losses/test_identities.py::test_the_margin_is_added_to_the_own_angle",
+    "metrics/test_embedding.py",
+    "architectures/test_embedding.py::test_pairs_are_the_more_alike_the_nearer_they_are",
     "architectures/test_unet.py::test_a_network_of_a_known_size_is_that_of_any",
 )
 

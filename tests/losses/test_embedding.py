@@ -68,6 +68,24 @@ def test_triplets_are_those_that_a_loop_finds(vectors, mining, distance, margin)
     assert float(found) == pytest.approx(mine_by_loop(IDENTITIES, vectors, **options), rel=1e-4)
 
 
+# What pytorch-metric-learning 2.9.0 gives for the same vectors: TripletMarginLoss, of all triplets with its
+# AvgNonZeroReducer, of the hardest with its BatchHardMiner and MeanReducer; LpDistance(normalize_embeddings=False,
+# power=2) and CosineSimilarity.
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"margin": 0.2, "mining": "all"}, 4.325287818908691),
+        ({"margin": 0.2, "mining": "hard"}, 6.477034568786621),
+        ({"margin": 8.0, "mining": "all"}, 10.413371086120605),
+        ({"margin": 8.0, "mining": "hard"}, 14.277033805847168),
+        ({"margin": 0.4, "mining": "all", "distance": "cosine"}, 0.8183409571647644),
+        ({"margin": 0.4, "mining": "hard", "distance": "cosine"}, 1.4345624446868896),
+    ],
+)
+def test_another_library_gives_the_same(vectors, options, expected):
+    assert float(TripletLoss(**options)(IDENTITIES, vectors)) == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_triplet_by_hand():
     vectors = np.array([[1, 0], [0.6, 0.8], [0, 1]], "float32")
     anchor_first = np.array([0, 0, 1])

@@ -38,6 +38,15 @@ def test_the_margin_is_added_to_the_own_angle(cosines, margin):
     np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
+def test_another_library_gives_the_same():
+    """pytorch-metric-learning 2.9.0: ArcFaceLoss(3, 5, margin=degrees(0.5), scale=64)."""
+    vectors = np.random.default_rng(0).normal(size=(8, 5)).astype("float32")[:4]
+    centres = np.random.default_rng(1).normal(size=(5, 3)).astype("float32")
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    cosines = vectors @ (centres / np.linalg.norm(centres, axis=0))
+    assert float(ArcFaceLoss()(IDENTITIES, cosines)) == pytest.approx(61.47686004638672, rel=1e-5)
+
+
 def test_beyond_half_a_turn_a_larger_angle_is_still_worse():
     loss = ArcFaceLoss(0.5, scale=4.0, reduction="none")
     cosines = np.array([[c, 0.0] for c in np.linspace(-1, 1, 50)], "float32")

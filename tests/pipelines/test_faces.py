@@ -138,3 +138,18 @@ def test_options_are_those_of_the_loss(monkeypatch):
 def test_the_threshold_of_the_card_is_that_of_the_opened_run(folder):
     task, card, _ = open_run(folder)
     assert task.threshold == card["chosen"]["threshold"]
+
+
+def test_people_are_aligned_and_stay_in_their_folders(run, workplace, people, tmp_path):
+    outcome = run("train_landmarks.py", "--smoke", *SMALL_NETWORK)
+    assert outcome.returncode == 0, outcome.stderr
+    landmarks, output = workplace / "saved_models" / "smoke_landmarks", tmp_path / "aligned"
+    (people / "ann" / "bad.png").write_bytes(b"no picture")
+    outcome = run("align_faces.py", people, "--landmarks", landmarks, "--output", output, "--image-size", "48", "40")
+    (people / "ann" / "bad.png").unlink()
+    assert outcome.returncode == 1 and "bad.png was left out" in " ".join(outcome.stderr.split())
+    names = {str(file.relative_to(output)) for file in output.rglob("*.png")}
+    assert names == {str(file.relative_to(people)) for file in people.rglob("*.png")}
+    assert {Picture.open(output / name).size for name in names} == {(40, 48)}
+    outcome = run("align_faces.py", people, "--landmarks", landmarks, "--output", output)
+    assert outcome.returncode == 2 and "aligned" in outcome.stderr  # it is there
