@@ -141,9 +141,10 @@ def test_the_threshold_of_the_card_is_that_of_the_opened_run(folder):
 
 
 def test_people_are_aligned_and_stay_in_their_folders(run, workplace, people, tmp_path):
-    outcome = run("train_landmarks.py", "--smoke", *SMALL_NETWORK)
-    assert outcome.returncode == 0, outcome.stderr
     landmarks, output = workplace / "saved_models" / "smoke_landmarks", tmp_path / "aligned"
+    if not landmarks.exists():  # other tests leave it here too
+        outcome = run("train_landmarks.py", "--smoke", *SMALL_NETWORK)
+        assert outcome.returncode == 0, outcome.stderr
     (people / "ann" / "bad.png").write_bytes(b"no picture")
     outcome = run("align_faces.py", people, "--landmarks", landmarks, "--output", output, "--image-size", "48", "40")
     (people / "ann" / "bad.png").unlink()
