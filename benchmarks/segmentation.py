@@ -28,6 +28,7 @@ from reporting import check_writable, children_minutes, report
 
 from kerascnn.data import Split, open_source
 from kerascnn.export import tflite_name
+from kerascnn.metrics.segmentation import summarise_segmentation
 from kerascnn.report import read_card
 from kerascnn.report.draw_mask import draw_legend, veil
 from kerascnn.report.sheet import contact_sheet
@@ -97,7 +98,9 @@ def main(config: Config) -> None:
         data = f"masks:{camvid}"
         split = open_source(data, annotation="mask").test
         measured = [
-            measure(name, data, split, seed, folder, config.quick) for name in config.networks for seed in config.seeds
+            measure(name, data, split, seed, folder, config.unseen, config.quick)
+            for name in config.networks
+            for seed in config.seeds
         ]
     pictures = "test pictures" if config.unseen is None else f"pictures of {config.unseen}, which was left out"
     report(f"IoU of each class, {pictures}", by_class(measured), None)
@@ -128,9 +131,10 @@ def by_class(measured: list[Measured]) -> list[dict[str, Any]]:
     ]
 
 
-def measure(name: str, data: str, split: Split, seed: int, folder: Path, quick: bool) -> Measured:
+def measure(name: str, data: str, split: Split, seed: int, folder: Path, unseen: str | None, quick: bool) -> Measured:
     """Train a network, unless its run is there, and measure it."""
-    output = folder / f"{''.join(letter if letter.isalnum() else '_' for letter in name)}_{seed}"
+    words = f"{name}_{seed}" + (f"_without_{unseen}" if unseen else "") + ("_quick" if quick else "")
+    output = folder / "".join(letter if letter.isalnum() else "_" for letter in words)
     is_there = (output / "card.json").exists()
     before = children_minutes()
     if not is_there:
@@ -139,8 +143,11 @@ def measure(name: str, data: str, split: Split, seed: int, folder: Path, quick: 
         subprocess.run(command, check=True, stdout=sys.stderr)
     minutes = children_minutes() - before
     card = read_card(output)
-    metrics = card["metrics"]["test"]
     task, _, _ = open_run(output)
+    segmenter = Segmenter(task.classes, task.image_size, task.serving_model().predict_on_batch)
+    answers = [segmenter.segment(split.picture(index)).class_ids for index in range(len(split))]
+    # On the masks as they are, since networks of different sizes are compared.
+    metrics = summarise_segmentation(split.annotations["mask"], answers, task.classes)
     row = {
         "network": name,
         "seed": seed,
@@ -153,9 +160,8 @@ def measure(name: str, data: str, split: Split, seed: int, folder: Path, quick: 
         "training_cpu_minutes": None if is_there else minutes,
         "parameters": card["parameters"],
     }
-    segmenter = Segmenter(task.classes, task.image_size, task.serving_model().predict_on_batch)
-    masks = [segmenter.segment(split.picture(index)).class_ids for index in pictured(split)]
-    return Measured(row, {each["class"]: each["iou"] for each in metrics["per_class"]}, masks)
+    ious = {each["class"]: each["iou"] for each in metrics["per_class"]}
+    return Measured(row, ious, [answers[index] for index in pictured(split)])
 
 
 def pictured(split: Split) -> list[int]:

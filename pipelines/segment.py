@@ -104,8 +104,8 @@ def _rows(name: str, mask: Mask, pieces: Counter[str] | None) -> list[dict[str, 
     """Give the table's rows of a picture: one for each class."""
     return [
         {"file": name, "class": class_name, "area": f"{share:.6f}"}
-        | ({} if pieces is None else {"pieces": pieces[class_name]})
-        for class_name, share in mask.areas.items()
+        | ({} if pieces is None else {"pieces": pieces[class_name] if number else ""})  # the first is not counted
+        for number, (class_name, share) in enumerate(mask.areas.items())
     ]
 
 

@@ -106,7 +106,7 @@ def check_files(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[Che
 
     def check(path: Path) -> Checked | UnusableError:
         try:
-            return check_picture(_read(path), max_pixels)
+            return check_picture(read_file(path), max_pixels)
         except UnusableError as error:
             return error
 
@@ -115,7 +115,12 @@ def check_files(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[Che
         return list(track(found, "Checking pictures", total=len(paths), disable=len(paths) < MANY))
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Read a file of a data set.
+
+    Raises:
+        UnusableError: if it is no regular file, or cannot be read.
+    """
     try:
         # A pipe or a device would block for ever, so only regular files are opened.
         if not path.is_file():

@@ -84,11 +84,18 @@ def read_mask(data: bytes, colors: Colors | None = None) -> np.ndarray:
     if picture.mode == "1":
         return np.asarray(picture).astype(np.uint8)
     values = np.asarray(picture if picture.mode in ("P", "L") or picture.mode.startswith("I") else _as_rgb(picture))
-    if values.ndim == 2:
-        if values.size and values.max() > IGNORED:
-            raise UnusableError(f"mask has values over 255, such as {values.max()}")
-        return values.astype(np.uint8)
-    return _classes_of_colors(values, colors)
+    return as_classes(values) if values.ndim == 2 else _classes_of_colors(values, colors)
+
+
+def as_classes(values: np.ndarray) -> np.ndarray:
+    """Give the values of a mask, whole numbers, as uint8.
+
+    Raises:
+        UnusableError: for values over 255, or below 0.
+    """
+    if values.size and not 0 <= values.min() <= values.max() <= IGNORED:
+        raise UnusableError(f"mask has values over 255, or below 0: from {values.min()} to {values.max()}")
+    return values.astype(np.uint8)
 
 
 def check_size(mask: np.ndarray, size: tuple[int, int]) -> None:
@@ -110,6 +117,30 @@ def find_unknown(values: np.ndarray, num_classes: int) -> str:
     if not len(wrong):
         return ""
     return f"mask of other classes: it has the value {wrong[0]}, and {num_classes} classes are 0 to {num_classes - 1}"
+
+
+def name_classes(place: str, names: Sequence[str], values: np.ndarray, remedy: str) -> tuple[str, ...]:
+    """Give the names of the classes, or the numbers up to the largest.
+
+    Args:
+        place: where the masks are from, for messages.
+        names: of the classes; none where they have none.
+        values: all that are in the masks, sorted.
+        remedy: what to say where 255 is meant as a class.
+
+    Raises:
+        ValueError: for masks of 0 and 255 only, and names that are too many or not different.
+    """
+    if set(values.tolist()) == {0, IGNORED}:
+        raise ValueError(
+            f"The masks of {place} hold 0 and 255 only, and 255 stands for pixels to be ignored, so that all others "
+            f"would be of one class. If 255 is a class here, {remedy}, which reads it as 1."
+        )
+    if not names:
+        return number_classes([values])
+    if len(names) > MOST_CLASSES or len(set(names)) != len(names):
+        raise ValueError(f"{place} must name up to {MOST_CLASSES} different classes. Received: {len(names)} names.")
+    return tuple(names)
 
 
 def number_classes(masks: Iterable[np.ndarray]) -> tuple[str, ...]:

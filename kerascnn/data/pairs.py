@@ -72,6 +72,8 @@ def read_pairs(file: str | Path, folder: str | Path) -> Pairs:
 
 def _parse(path: Path, number: int, words: list[str]) -> Line:
     if len(words) == 3 and words[1].isdecimal() and words[2].isdecimal():
+        if int(words[1]) == int(words[2]):
+            raise ValueError(f"{path}, line {number}: a picture is no pair with itself. Received: {' '.join(words)!r}.")
         return words[0], int(words[1]), words[0], int(words[2])
     if len(words) == 4 and words[1].isdecimal() and words[3].isdecimal():
         return words[0], int(words[1]), words[2], int(words[3])
@@ -80,7 +82,8 @@ def _parse(path: Path, number: int, words: list[str]) -> Line:
 
 def _find(root: Path, name: str, number: int) -> Path:
     stem = root / name / f"{name}_{number:04d}"
-    found = next((file for suffix in PICTURE_SUFFIXES if (file := stem.with_suffix(suffix)).exists()), None)
+    files = [stem.with_name(stem.name + suffix) for suffix in (*PICTURE_SUFFIXES, *map(str.upper, PICTURE_SUFFIXES))]
+    found = next((file for file in files if file.exists()), None)
     if found is None:
         raise FileNotFoundError(f"There is no picture {stem}.jpg, nor one with another ending.")
     return found

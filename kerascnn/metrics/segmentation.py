@@ -12,6 +12,7 @@ import numpy as np
 
 from kerascnn.ops.pixels import IGNORED, split_targets
 
+TOUCHING = np.ones((3, 3), np.uint8)  # a pixel and its neighbours
 BOUNDARY_SHARE = 0.0075  # of the picture's diagonal: as far as boundaries may be apart
 
 
@@ -54,12 +55,16 @@ def count_pixels(targets: np.ndarray, class_ids: np.ndarray, num_classes: int) -
         (C, C) int64: rows are the truth, columns the answers.
 
     Raises:
-        ValueError: for arrays of different shapes.
+        ValueError: for arrays of different shapes, or a number that is no class.
     """
     if np.shape(targets) != np.shape(class_ids):
         raise ValueError(f"Masks must have one shape. Received: {np.shape(targets)} and {np.shape(class_ids)}.")
     counted = targets != IGNORED
-    codes = targets[counted].astype(np.int64) * num_classes + class_ids[counted]
+    truth, answers = targets[counted].astype(np.int64), class_ids[counted].astype(np.int64)
+    for numbers in (truth, answers):
+        if numbers.size and not 0 <= numbers.min() <= numbers.max() < num_classes:
+            raise ValueError(f"Masks must hold 0 to {num_classes - 1}. Received: {numbers.min()} to {numbers.max()}.")
+    codes = truth * num_classes + answers
     return np.bincount(codes, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
@@ -126,7 +131,8 @@ def measure_boundaries(
 
     Returns:
         (C,) the harmonic mean of the shares of the answer's and the truth's boundary that lie on the other one, NaN for
-        classes without either. Where a class ends at ignored pixels, or at the picture's border, is no boundary.
+        classes without either. Where a class ends at ignored pixels, or at the picture's border, is no boundary: of a
+        class that ends nowhere else, as in Pascal VOC with its ignored rims, nothing is known, and it is NaN too.
 
     Reference:
         Csurka et al. 2013, "What is a good evaluation measure for semantic segmentation?", BMVC, section 2.2.
@@ -140,6 +146,8 @@ def measure_boundaries(
         ours, truth = (_boundary(mask == class_id, ignored) for mask in (answered, target))
         if not ours.any() and not truth.any():
             continue  # it fills the picture
+        if not truth.any() and (cv2.dilate((target == class_id).astype(np.uint8), TOUCHING) & ignored).any():
+            continue
         precision, recall = _share_near(ours, truth, disk), _share_near(truth, ours, disk)
         found[class_id] = 2 * precision * recall / max(precision + recall, np.finfo(float).tiny)
     return found
@@ -164,7 +172,7 @@ def _share_near(boundary: np.ndarray, other: np.ndarray, disk: np.ndarray) -> fl
 
 def _boundary(mask: np.ndarray, ignored: np.ndarray) -> np.ndarray:
     """Give the pixels of a mask that touch another class, not what is ignored or the picture's border: uint8."""
-    inside = cv2.erode((mask | ignored).astype(np.uint8), np.ones((3, 3), np.uint8), borderType=cv2.BORDER_REPLICATE)
+    inside = cv2.erode((mask | ignored).astype(np.uint8), TOUCHING, borderType=cv2.BORDER_REPLICATE)
     return mask.astype(np.uint8) & (1 - inside)
 
 

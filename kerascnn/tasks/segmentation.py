@@ -13,6 +13,7 @@ from kerascnn.architectures import CLASSIFIERS, backbone_unet, check_options_of,
 from kerascnn.architectures import check_options as check_body_options
 from kerascnn.losses import SegmentationLoss
 from kerascnn.metrics.segmentation import MeanIntersectionOverUnion, mean_ious, summarise_segmentation
+from kerascnn.ops.pixels import IGNORED
 from kerascnn.ops.windows import source_positions
 from kerascnn.results import Mask
 from kerascnn.tasks.task import Task, check_names, is_of_other_classes
@@ -37,6 +38,8 @@ class SegmentationTask(Task):
         """Refuse classes that do not fit the network, and options that the loss does not have."""
         super().__post_init__()
         check_names("classes", self.classes, at_least=2)
+        if len(self.classes) > IGNORED:
+            raise ValueError(f"classes must be at most {IGNORED}: masks have 8 bits. Received: {len(self.classes)}.")
         _ = self.loss
         if self.model.output_shape[-1] != len(self.classes) or len(self.model.output_shape) != 4:
             raise ValueError(

@@ -1,6 +1,7 @@
 """Segmenting pictures of any size with a network for one size: stretched to it, or in tiles that overlap."""
 
 import itertools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -24,8 +25,8 @@ class Segmenter:
         image_size: (height, width) of the network's input in pixels.
         predict: from pictures (N, height, width, 3) uint8, RGB, to `probabilities` (N, height, width, C), as the
             serving model of a `SegmentationTask` and its files do.
-        tiled: look at the picture as large as it is, in tiles, as the U-Net's paper does it; otherwise it is stretched
-            to the network's input, as a phone's client does it.
+        tiled: look at the picture as large as it is, in tiles; otherwise it is stretched to the network's input, as a
+            phone's client does it.
         overlap: share of a tile's sides, in [0, 1), that the next one covers too. Where tiles overlap, the nearer a
             tile's middle, the more it counts: at its borders a network sees half of what is around.
         mirrored: ask about the mirrored picture too, and take the mean.
@@ -103,7 +104,7 @@ class Segmenter:
 
 def _starts(side: int, tile: int, overlap: float) -> list[int]:
     """Lay tiles along a side, evenly, so that neighbours cover each other by the overlap at least."""
-    step = max(1, tile - round(overlap * tile))
+    step = max(1, tile - math.ceil(overlap * tile))
     count = 1 + -(-(side - tile) // step)
     return np.linspace(0, side - tile, count).round().astype(int).tolist()
 

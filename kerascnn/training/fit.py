@@ -212,6 +212,8 @@ class _Run:
 
     def _train(self, stage: Stage, part: Part, request: StopRequest | None) -> None:
         progress = self.progress
+        # Variables that appear in the first step make TensorFlow trace it twice, which takes longer than to train it.
+        part.model.optimizer.build(part.model.trainable_variables)
         recorder = Recorder(progress, stage, self.task.monitor, self.task.monitor_mode, self.model)
         callbacks = [recorder, CollapseWatch(), *self.callbacks]
         if stage.ema_momentum is not None:

@@ -67,6 +67,16 @@ def test_a_bottleneck_of_convolutions_takes_any_size():
         assert model.predict_on_batch(np.zeros((2, *size, 3))).shape == (2, *size, 3)
 
 
+def test_options_change_what_they_say():
+    pictures = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype("float32")
+    plain = deconvnet((32, 32, 3), 3, hidden_units=8, batch_norm=False)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in plain.layers)
+    assert np.isfinite(plain.predict_on_batch(pictures)).all()
+    dropping = deconvnet((32, 32, 3), 3, hidden_units=8, dropout=0.4)
+    rates = [layer.rate for layer in dropping.layers if isinstance(layer, keras.layers.Dropout)]
+    assert rates and set(rates) == {0.4}
+
+
 def test_a_dense_bottleneck_takes_any_size_that_is_known():
     assert deconvnet((45, 60, 3), 3, hidden_units=8).output_shape == (None, 45, 60, 3)
 

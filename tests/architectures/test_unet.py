@@ -89,6 +89,20 @@ def test_bodies_of_other_strides_serve_too(architecture):
     assert len([layer for layer in model.layers if layer.name.startswith("joined_")]) >= 2
 
 
+def test_every_option_of_the_builders_gives_finite_logits_of_its_own():
+    pictures = np.random.default_rng(0).uniform(0, 255, (2, 32, 48, 3)).astype("float32")
+    body = {"alpha": 0.35, "filters": 16}
+    plain, separable = (backbone_unet("mobilenet_v2", (32, 48, 3), 3, separable=each, **body) for each in (False, True))
+    assert separable.count_params() < plain.count_params()
+    dropping = backbone_unet("mobilenet_v2", (32, 48, 3), 3, dropout=0.5, **body)
+    own = unet((32, 48, 3), 3, filters=4, depth=2, batch_norm=True)
+    assert sum(isinstance(layer, keras.layers.BatchNormalization) for layer in own.layers) == 2 * 5
+    for model in (separable, dropping, own):
+        assert np.isfinite(model.predict_on_batch(pictures)).all()
+    dropped = [np.asarray(dropping(pictures, training=True)) for _ in range(2)]
+    assert not np.allclose(*dropped)
+
+
 def test_the_picture_itself_joins_the_last_step_up_where_the_body_has_no_map_of_its_size():
     options = {"alpha": 0.35, "filters": 16}
     model = backbone_unet("mobilenet_v2", (40, 24, 3), 3, details=4, **options)

@@ -44,6 +44,7 @@ def test_a_list_of_one_fold_has_one_number(folder):
         ("2 1\nbob 1 2\n", "must have 4 pairs, as its first line says. It has 1"),
         ("0\n", "must have 0 pairs"),
         ("1\nbob 1 x\nbob 1 ann_b 2\n", "line 2: a pair is NAME 1 4"),
+        ("1\nbob 1 1\nbob 1 ann_b 2\n", "line 2: a picture is no pair with itself"),
         ("1\nbob 1 ann_b 2\nbob 1 2\n", "line 2: a pair of one person was to come here"),
     ],
 )
@@ -51,6 +52,17 @@ def test_what_is_no_list_is_refused(folder, text, message):
     (folder / "bad.txt").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_pairs(folder / "bad.txt", folder)
+
+
+def test_a_name_may_have_dots_and_an_ending_capitals(folder):
+    (folder / "J.K._R").mkdir()
+    for number, ending in ((1, ".JPG"), (2, ".png")):
+        (folder / "J.K._R" / f"J.K._R_{number:04d}{ending}").touch()
+    (folder / "dev.txt").write_text("1\nJ.K._R 1 2\nbob 1 ann_b 2\n")
+    assert [file.name for file in read_pairs(folder / "dev.txt", folder).files[:2]] == [
+        "J.K._R_0001.JPG",
+        "J.K._R_0002.png",
+    ]
 
 
 def test_a_missing_picture_is_named(folder):

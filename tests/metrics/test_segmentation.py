@@ -121,6 +121,16 @@ def test_ignored_pixels_have_no_boundary_of_their_own():
     ).all()  # nothing but what is ignored lies beside it
 
 
+def test_of_a_class_within_an_ignored_rim_no_boundary_is_known():
+    target = np.zeros((40, 40), int)
+    target[10:30, 10:30], target[12:28, 12:28] = 255, 1  # as Pascal VOC has things
+    for answer in (target, np.where(target == 255, 1, target)):
+        assert np.isnan(measure_boundaries(target, answer, 2)).all()
+    spotted = np.where(target == 255, 1, target)
+    spotted[20, 20] = 0
+    assert np.isnan(measure_boundaries(target, spotted, 2)[1])
+
+
 def test_each_picture_has_its_own_mean(masks):
     found = mean_ious(*masks, 4)
     assert found.shape == (3,)
@@ -139,3 +149,8 @@ def test_what_cannot_be_measured_is_refused():
         summarise_segmentation([], [], CLASSES)
     with pytest.raises(ValueError, match="one shape"):
         count_pixels(np.zeros((2, 2), int), np.zeros((2, 3), int), 2)
+    for wrong in (3, -1):
+        with pytest.raises(ValueError, match="Masks must hold 0 to 2"):
+            count_pixels(np.zeros((2, 2), int), np.full((2, 2), wrong), 3)
+        with pytest.raises(ValueError, match="Masks must hold 0 to 2"):
+            count_pixels(np.full((2, 2), wrong), np.zeros((2, 2), int), 3)

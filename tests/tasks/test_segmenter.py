@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kerascnn.tasks import Segmenter
+from kerascnn.tasks.segmenter import _starts
 
 CLASSES = ("dark", "middle", "bright")
 
@@ -39,6 +40,11 @@ def test_neighbouring_tiles_overlap_as_much_as_they_should():
 
     Segmenter(CLASSES, (16, 16), count, tiled=True, overlap=0.5).segment(noise(32, 40))
     assert sum(seen) == 3 * 4 and max(seen) <= 8
+
+
+def test_an_overlap_is_rounded_up():
+    assert _starts(20, 10, 0.25) == [0, 5, 10]  # 2 and a half pixels are 3, so that two tiles would not do
+    assert _starts(17, 10, 0.25) == [0, 7]
 
 
 def test_near_its_middle_a_tile_counts_more():

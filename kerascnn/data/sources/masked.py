@@ -12,8 +12,7 @@ import numpy as np
 
 from kerascnn.data.box_checks import Findings
 from kerascnn.data.checks import Checked, SetAside, UnusableError, check_files
-from kerascnn.data.masks import MOST_CLASSES, PixelMaps, check_size, encode_pixels, find_unknown, number_classes
-from kerascnn.data.sample import IGNORED
+from kerascnn.data.masks import PixelMaps, check_size, encode_pixels, find_unknown, name_classes
 from kerascnn.data.sources.files import split_of_paths
 from kerascnn.data.sources.source import Source, Split, split_at_random
 
@@ -56,7 +55,8 @@ def make_masked_source(
     """
     kept = {split: _check(root, each, findings) for split, each in items.items()}
     values = [each.values for some in kept.values() for each in some]
-    classes = _name_classes(root, names, np.unique(np.concatenate([[], *values])))
+    everything = np.unique(np.concatenate([[], *values]))
+    classes = name_classes(str(root), names, everything, f"say binary_masks:{root}")
     kept = {split: _with_known_classes(root, each, len(classes), findings) for split, each in kept.items()}
     findings.log()
     for split, each in kept.items():
@@ -83,20 +83,6 @@ def _check(root: Path, items: Sequence[Item], findings: Findings) -> list[_Kept]
             continue
         kept.append(_Kept(picture, checked, encode_pixels(mask), np.unique(mask)))
     return kept
-
-
-def _name_classes(root: Path, names: Sequence[str], values: np.ndarray) -> tuple[str, ...]:
-    """Give the names of the classes, or the numbers up to the largest."""
-    if set(values.tolist()) == {0, IGNORED}:
-        raise ValueError(
-            f"The masks of {root} hold 0 and 255 only, and 255 stands for pixels to be ignored, so that all "
-            f"others would be of one class. If 255 is a class here, say binary_masks:{root}, which reads it as 1."
-        )
-    if not names:
-        return number_classes([values])
-    if len(names) > MOST_CLASSES or len(set(names)) != len(names):
-        raise ValueError(f"{root} must name up to {MOST_CLASSES} different classes. Received: {len(names)} names.")
-    return tuple(names)
 
 
 def _with_known_classes(root: Path, kept: Sequence[_Kept], num_classes: int, findings: Findings) -> list[_Kept]:

@@ -5,7 +5,8 @@
     images/1.jpg        masks/1.png                                of which a fifth is for validation
     JPEGImages/1.jpg    SegmentationClass/1.png  ImageSets/Segmentation/train.txt    as Pascal VOC itself
 
-Beside them, `classes.txt` may hold the name of each class in a line, or `colors.csv` lines of name, red, green, blue.
+Beside them, `classes.txt` may hold the name of each class in a line, or `colors.csv` lines of name, red, green, blue;
+the name `ignored` stands for pixels that are not counted.
 """
 
 import csv
@@ -16,14 +17,15 @@ from pathlib import Path
 import numpy as np
 
 from kerascnn.data.box_checks import Findings
-from kerascnn.data.checks import SetAside
+from kerascnn.data.checks import SetAside, read_file
 from kerascnn.data.masks import Colors, read_mask
+from kerascnn.data.sample import IGNORED
 from kerascnn.data.sources.files import SPLIT_FOLDERS, find_split, list_pictures, read_lines
 from kerascnn.data.sources.masked import make_masked_source
 from kerascnn.data.sources.source import Source
 
 FOLDERS = (("images", "masks"), ("JPEGImages", "SegmentationClass"))
-CLASSES_FILE, COLORS_FILE = "classes.txt", "colors.csv"
+CLASSES_FILE, COLORS_FILE, IGNORED_NAME = "classes.txt", "colors.csv", "ignored"
 LISTS = Path("ImageSets", "Segmentation")
 FIRST_OF_JPEG = 128  # value of the second class in a binary mask that was stored with loss
 MASK_ENDINGS = ("", "_mask")  # of a mask's name, after the picture's
@@ -61,7 +63,7 @@ def masks(path: str | Path, *, binary: bool = False, seed: int = 0) -> Source:
     names, colors = _read_classes(root)
 
     def read(file: Path, size: tuple[int, int]) -> np.ndarray:
-        mask = read_mask(file.read_bytes(), colors)
+        mask = read_mask(read_file(file), colors)
         least = FIRST_OF_JPEG if file.suffix.lower() in (".jpg", ".jpeg") else 1
         return (mask >= least).astype(np.uint8) if binary else mask
 
@@ -96,7 +98,7 @@ def _find_pairs(root: Path) -> tuple[dict[str, list[Pair]], list[SetAside]]:
     for split, (pictures, masks) in splits.items():
         pairs[split], alone = _pair(root, pictures, masks)
         set_aside += alone
-    return _by_lists(root, pairs), set_aside
+    return _by_lists(root, pairs, set_aside)
 
 
 def _pair(root: Path, pictures: Path, masks: Path) -> tuple[list[Pair], list[SetAside]]:
@@ -112,15 +114,20 @@ def _pair(root: Path, pictures: Path, masks: Path) -> tuple[list[Pair], list[Set
     return pairs, alone
 
 
-def _by_lists(root: Path, pairs: dict[str, list[Pair]]) -> dict[str, list[Pair]]:
-    """Divide pictures as VOC's lists say, where there are some."""
-    lists = {find_split(file.stem): read_lines(file) for file in sorted((root / LISTS).glob("*.txt"))}
-    if "train" not in lists:
-        return pairs
-    by_stem = {picture.stem: (picture, mask) for picture, mask in pairs["train"]}
-    return {
-        split: [by_stem[stem] for stem in lists[split] if stem in by_stem] for split in SPLIT_FOLDERS if split in lists
+def _by_lists(
+    root: Path, pairs: dict[str, list[Pair]], set_aside: list[SetAside]
+) -> tuple[dict[str, list[Pair]], list[SetAside]]:
+    """Divide pictures as VOC's lists say, where there are some: most of its pictures have no mask, and are in none."""
+    lists = {
+        find_split(file.stem): list(dict.fromkeys(read_lines(file))) for file in sorted((root / LISTS).glob("*.txt"))
     }
+    if "train" not in lists:
+        return pairs, set_aside
+    lists = {split: lists[split] for split in SPLIT_FOLDERS if split in lists}
+    by_stem = {picture.stem: (picture, mask) for picture, mask in pairs["train"]}
+    divided = {split: [by_stem[stem] for stem in stems if stem in by_stem] for split, stems in lists.items()}
+    missing = [stem for stems in lists.values() for stem in stems if stem not in by_stem]
+    return divided, [SetAside(str(LISTS / stem), "listed, and without a picture or a mask") for stem in missing]
 
 
 def _read_classes(root: Path) -> tuple[tuple[str, ...], Colors | None]:
@@ -129,11 +136,14 @@ def _read_classes(root: Path) -> tuple[tuple[str, ...], Colors | None]:
         names, colors = [], {}
         for row in csv.reader(read_lines(root / COLORS_FILE)):
             if len(row) != 4 or not all(number.strip().isdecimal() for number in row[1:]):
-                if names:
+                if colors:
                     raise ValueError(f"{root / COLORS_FILE} must have lines of name,red,green,blue. Received: {row}.")
                 continue  # a line of titles
-            colors[tuple(map(int, row[1:]))] = len(names)
-            names.append(row[0].strip())
+            color, name = tuple(map(int, row[1:])), row[0].strip()
+            if color in colors or max(color) > 255:
+                raise ValueError(f"{root / COLORS_FILE} must have different colours, of 0 to 255. Received: {row}.")
+            colors[color] = IGNORED if name == IGNORED_NAME else len(names)
+            names += [] if name == IGNORED_NAME else [name]
         return tuple(names), colors
     if (root / CLASSES_FILE).is_file():
         return tuple(read_lines(root / CLASSES_FILE)), None

@@ -14,7 +14,7 @@ from kerascnn.data.checks import SetAside, UnusableError, check_picture
 from kerascnn.data.decode import open_picture
 from kerascnn.data.faces import LANDMARKS, Faces
 from kerascnn.data.faces.circumstances import IMAGE_SIZE as FACES_SIZE
-from kerascnn.data.masks import number_classes
+from kerascnn.data.masks import as_classes, check_size, find_unknown, name_classes
 from kerascnn.data.scenes import Scenes
 from kerascnn.data.sources.annotations import collect_annotations
 from kerascnn.data.sources.crops import crop_to_boxes
@@ -127,7 +127,7 @@ def _read(builder: tfds.core.DatasetBuilder, name: str, annotation: str, seed: i
         if "test" in splits and not splits["test"].count(len(classes)).any():
             del splits["test"]  # likewise with boxes
     elif annotation == "mask":
-        classes = classes or number_classes(mask for split in splits.values() for mask in split.annotations["mask"])
+        classes = _name_mask_classes(name, classes, splits)
     if "validation" not in splits:
         whole = splits["train"]
         if annotation == "label":
@@ -200,6 +200,17 @@ def _find_landmarks(
     return names, keys, keys, lambda example: {key: example[key] for key in keys}
 
 
+def _name_mask_classes(name: str, classes: tuple[str, ...], splits: Mapping[str, Split]) -> tuple[str, ...]:
+    """Name the classes of masks, and refuse values that are none of them."""
+    found = [np.unique(mask) for split in splits.values() for mask in split.annotations["mask"]]
+    values = np.unique(np.concatenate([[], *found])).astype(int)
+    names = name_classes(name, classes, values, "write the masks as files and say binary_masks:FOLDER")
+    fault = find_unknown(values, len(names))
+    if fault:
+        raise ValueError(f"{name} cannot be used: {fault}.")
+    return names
+
+
 def _with_side(name: str) -> str:
     """Part the side from what it is a side of: `lefteye` is `left_eye`, whose counterpart is found by its name."""
     return re.sub(r"^(left|right)_?(?=.)", r"\1_", name)
@@ -250,11 +261,14 @@ def _read_split(
     encoded, plain, annotations, digests, names = [], [], [], [], []
     for number, example in enumerate(dataset.as_numpy_iterator()):
         try:
-            checked = check_picture(example["image"])
+            checked, annotation = check_picture(example["image"]), annotate(example)
+            if "mask" in annotation:
+                annotation["mask"] = as_classes(annotation["mask"])
+                check_size(annotation["mask"], checked.size)
         except UnusableError as error:
             findings.set_aside.append(SetAside(f"{split}/{number}", str(error)))
             continue
-        annotation = _check_boxes(f"{split}/{number}", example, annotate(example), checked.size, findings)
+        annotation = _check_boxes(f"{split}/{number}", example, annotation, checked.size, findings)
         encoded.append(example["image"])
         plain.append(checked.plain)
         annotations.append(annotation)

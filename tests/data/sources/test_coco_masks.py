@@ -56,6 +56,12 @@ def test_the_smaller_thing_is_in_front_and_crowds_are_ignored():
         assert (mask[9] == 255).all() and (mask == 255).sum() == 12
 
 
+def test_polygons_of_two_corners_enclose_nothing():
+    assert not draw_segments([(1, [[1, 2, 5, 6]], False)], SIZE).any()
+    mask = draw_segments([(1, [[1, 2, 5, 6], *rectangle(3, 2, 7, 6)], False)], SIZE)
+    assert mask.sum() == 16
+
+
 def test_without_things_all_is_background():
     assert not draw_segments([], SIZE).any()
 
@@ -77,17 +83,20 @@ def test_what_is_no_segmentation_is_unusable(segmentation, message):
 def test_a_data_set_has_masks_where_they_are_asked_for(tmp_path):
     (tmp_path / "images").mkdir()
     (tmp_path / "annotations").mkdir()
-    images = [{"id": number, "file_name": f"{number}.png", "height": 10, "width": 12} for number in range(4)]
+    images = [{"id": number, "file_name": f"{number}.png", "height": 10, "width": 12} for number in range(6)]
     for image in images:
         Image.fromarray(np.full((*SIZE, 3), image["id"], np.uint8)).save(tmp_path / "images" / image["file_name"])
     (tmp_path / "images" / "3.png").unlink()
+    images[4] |= {"height": 12, "width": 10}  # annotated before it was turned
+    images[5]["id"] = 1
     thing = {"bbox": [3, 2, 4, 4], "iscrowd": 0}
     annotations = [
         thing | {"id": 1, "image_id": 0, "category_id": 7, "segmentation": rectangle(3, 2, 7, 6)},
         thing | {"id": 2, "image_id": 1, "category_id": 3, "segmentation": rectangle(0, 0, 2, 1)},
         thing | {"id": 3, "image_id": 9, "category_id": 3, "segmentation": rectangle(0, 0, 2, 1)},
         thing | {"id": 4, "image_id": 0, "category_id": 5, "segmentation": rectangle(0, 0, 2, 1)},
-        thing | {"id": 5, "image_id": 0, "category_id": 7, "segmentation": []},
+        thing | {"id": 5, "image_id": 0, "category_id": 7, "segmentation": [], "bbox": [9, 8, 2, 1]},
+        thing | {"id": 6, "image_id": 2, "category_id": 7, "segmentation": [], "bbox": None},
     ]
     categories = [{"id": 7, "name": "cat"}, {"id": 3, "name": "dog"}]
     content = {"images": images, "annotations": annotations, "categories": categories}
@@ -97,14 +106,19 @@ def test_a_data_set_has_masks_where_they_are_asked_for(tmp_path):
     found = {}
     for split in (source.train, source.valid):
         found |= dict(zip(split.names, split.annotations["mask"], strict=True))
-    assert {name: np.bincount(mask.ravel(), minlength=3).tolist() for name, mask in found.items()} == {
-        "images/0.png": [104, 0, 16], "images/1.png": [118, 2, 0], "images/2.png": [120, 0, 0],
+    assert {name: np.bincount(mask[mask < 255], minlength=3).tolist() for name, mask in found.items()} == {
+        "images/0.png": [102, 0, 16], "images/1.png": [118, 2, 0],
     }  # fmt: skip
+    assert (found["images/0.png"][8, 9:11] == 255).all()  # in the box of what has no mask, nothing is known
     reasons = {each.path: each.reason.partition(":")[0] for each in source.set_aside}
     assert reasons == {
         "annotations/train.json, annotation 3": "no such picture",
         "annotations/train.json, annotation 4": "no such class",
         "annotations/train.json, annotation 5": "no mask",
+        "annotations/train.json, annotation 6": "no mask",
+        "annotations/train.json, image 1": "id twice",
+        "images/2.png": "mask is neither polygons nor run lengths",
         "images/3.png": "not there",
+        "images/4.png": "not of the size that its annotation declares",
     }
     assert open_source(f"coco:{tmp_path}", annotation="boxes").classes == ("dog", "cat")

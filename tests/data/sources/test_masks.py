@@ -71,8 +71,10 @@ def test_voc_has_its_own_folders_lists_and_names(tmp_path):
     lists = tmp_path / "ImageSets" / "Segmentation"
     lists.mkdir(parents=True)
     (lists / "train.txt").write_text("a\nb\n")
-    (lists / "val.txt").write_text("d\n")
+    (lists / "val.txt").write_text("d\nmissing\n")
+    (tmp_path / "SegmentationClass" / "c.png").unlink()  # most of VOC's pictures have no mask, and are in no list
     source = masks(tmp_path)
+    assert [each.path for each in source.set_aside] == ["ImageSets/Segmentation/missing"]
     check(source.train, {name: written[name] for name in "ab"})
     check(source.valid, {"d": written["d"]})
     assert len(source.classes) == 21 and source.classes[15] == "person"
@@ -88,6 +90,22 @@ def test_colours_by_a_table(tmp_path):
     source = masks(tmp_path)
     assert source.classes == ("ground", "house")
     assert set(np.unique(source.train.annotations["mask"][0])) == {0, 1}
+
+
+def test_a_colour_may_stand_for_what_is_ignored(tmp_path):
+    write(tmp_path / "images", "ab", classes=3)
+    for name in "ab":
+        file = tmp_path / "masks" / f"{name}.png"
+        values = np.asarray(Image.open(file))
+        Image.fromarray(np.array([(9, 8, 7), (255, 0, 0), (1, 1, 1)], np.uint8)[values]).save(file)
+    (tmp_path / "colors.csv").write_text("ignored,9,8,7\nhouse,255,0,0\nroad,1,1,1\n")
+    source = masks(tmp_path)
+    assert source.classes == ("house", "road")
+    assert set(np.unique(source.train.annotations["mask"][0])) == {0, 1, 255}
+    for line in ("wall,255,0,0", "wall,256,0,0"):
+        (tmp_path / "colors.csv").write_text(f"house,255,0,0\n{line}\n")
+        with pytest.raises(ValueError, match="different colours, of 0 to 255"):
+            masks(tmp_path)
 
 
 def test_zero_and_255_are_questioned_and_read_on_demand(tmp_path):

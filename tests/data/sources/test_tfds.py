@@ -67,6 +67,28 @@ class ToyObjects(Toy):
             yield number, {"image": np.full((10, 20, 3), number, np.uint8), "objects": objects}
 
 
+class ToyMasks(Toy):
+    """Masks of 16 bits, whose values are given, of pictures of 4 x 6 pixels; the last one is too small."""
+
+    SPLITS = {"train": [(0, 1), (2, 255), (1, 2), (0, 300), None]}  # noqa: RUF012
+
+    def _info(self):
+        features = {
+            "image": tfds.features.Image(shape=(None, None, 3)),
+            "segmentation_mask": tfds.features.Image(shape=(None, None, 1), dtype=np.uint16),
+        }
+        return tfds.core.DatasetInfo(builder=self, features=tfds.features.FeaturesDict(features))
+
+    def _generate_examples(self, masks):
+        for number, values in enumerate(masks):
+            mask = np.zeros((2, 2, 1), np.uint16) if values is None else np.tile(np.uint16(values), 12).reshape(4, 6, 1)
+            yield number, {"image": np.full((4, 6, 3), number, np.uint8), "segmentation_mask": mask}
+
+
+class ToyBinaryMasks(ToyMasks):
+    SPLITS = {"train": [(0, 255)] * 3}  # noqa: RUF012
+
+
 class ToyTrainOnly(Toy):
     SPLITS = {"train": [0, 1] * 10}  # noqa: RUF012
 
@@ -367,6 +389,17 @@ def test_embedded_faces_are_cut_out_and_their_landmarks_go_along(data_dir):
     assert min(sample["image"].shape[0] for sample in samples) < 80
     with pytest.raises(ValueError, match="faces comes as"):
         faces_source("huge", data_dir=data_dir)
+
+
+def test_masks_are_checked(toy):
+    source = toy(ToyMasks, annotation="mask")
+    assert source.classes == ("0", "1", "2")
+    masks = [mask for split in (source.train, source.valid) for mask in split.annotations["mask"]]
+    assert sorted(np.unique(mask).tolist() for mask in masks) == [[0, 1], [1, 2], [2, 255]]
+    reasons = sorted(each.reason.partition(":")[0] for each in source.set_aside)
+    assert reasons == ["mask has values over 255, or below 0", "mask of another size"]
+    with pytest.raises(ValueError, match="hold 0 and 255 only"):
+        toy(ToyBinaryMasks, annotation="mask")
 
 
 def test_boxes_without_names_are_refused(tmp_path):
