@@ -107,7 +107,8 @@ def main(config: Config) -> None:
 
 def divide(people: Path, folder: Path) -> Path:
     """Link people into a folder in which the first are trained on and the others tested."""
-    for number, person in enumerate(sorted(people.iterdir())):
+    folders = sorted((each for each in people.iterdir() if each.is_dir()), key=lambda each: int(each.name[1:]))
+    for number, person in enumerate(folders):
         link = folder / ("train" if number < TRAINED else "test") / person.name
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(person.resolve())

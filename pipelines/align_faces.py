@@ -11,6 +11,7 @@ import dataclasses
 import logging
 import shutil
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from rich.progress import track
 from train_landmarks import Config as TrainConfig
 from train_landmarks import main as train
 
-from kerascnn.data.sources.files import PICTURE_SUFFIXES
+from kerascnn.data.sources.class_folders import HIDDEN
+from kerascnn.data.sources.files import PICTURE_SUFFIXES, list_files
 from kerascnn.export import new_run_folder
 from kerascnn.report import write_picture
 
@@ -52,8 +54,7 @@ def main(config: Config) -> int:
     if config.folder is None or config.landmarks is None or config.output is None:
         raise ValueError("Say what to align, by which landmarks, and where to: FOLDER --landmarks RUN --output FOLDER.")
     align = open_aligner(config.landmarks, config.image_size)
-    files = [file for file in sorted(config.folder.rglob("*")) if file.suffix.lower() in PICTURE_SUFFIXES]
-    split, left_out = open_pictures(files)
+    split, left_out = open_pictures(_list_pictures(config.folder))
     if not len(split):
         raise ValueError(f"{config.folder} holds no picture that can be read.")
     with new_run_folder(config.output) as folder:
@@ -62,6 +63,20 @@ def main(config: Config) -> int:
             write_picture(folder / name.with_suffix(".png"), align(split.picture(index)))
     logger.info("Wrote %d aligned pictures to %s.", len(split), config.output)
     return 1 if left_out else 0
+
+
+def _list_pictures(folder: Path) -> list[Path]:
+    """List the pictures below a folder, but for those in hidden folders.
+
+    Raises:
+        ValueError: for two that would become one.
+    """
+    found = [each for each in list_files(folder) if each.suffix.lower() in PICTURE_SUFFIXES]
+    seen = [each for each in found if not any(part.startswith(HIDDEN) for part in each.relative_to(folder).parts)]
+    twice = [name for name, count in Counter(each.with_suffix("") for each in seen).items() if count > 1]
+    if twice:
+        raise ValueError(f"Pictures must differ by more than their endings, since all become .png: {twice[0]}.*")
+    return seen
 
 
 def _smoke(config: Config) -> Config:

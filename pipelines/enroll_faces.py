@@ -21,6 +21,7 @@ from people import Model, open_aligner, open_gallery, smoke_run
 from rich.progress import track
 
 from kerascnn.data import open_source
+from kerascnn.data.sources.class_folders import find_folders
 from kerascnn.report import write_picture
 
 logger = logging.getLogger("__main__")
@@ -61,7 +62,7 @@ def main(config: Config) -> int:
         raise ValueError("Say one of --name NAME PICTURE..., --folder FOLDER, --remove NAME.")
     if bool(config.pictures) != (config.name is not None):
         raise ValueError("Pictures and --name go together: whose pictures are they?")
-    gallery = open_gallery(config.run, config.model, config.gallery)
+    gallery = open_gallery(config.run, config.model, config.gallery, config.landmarks)
     align, left_out = open_aligner(config.landmarks, gallery.image_size), 0
     if config.threshold is not None:
         gallery.threshold = config.threshold
@@ -83,10 +84,10 @@ def _list_people(config: Config) -> dict[str, tuple[Path, ...]]:
     """Give the pictures by name."""
     if config.folder is None:
         return {config.name: config.pictures}
-    folders = sorted(each for each in config.folder.iterdir() if each.is_dir() and not each.name.startswith("."))
-    if not folders:
+    names = sorted(find_folders(config.folder))
+    if not names:
         raise ValueError(f"{config.folder} holds no folder of a person.")
-    return {folder.name: (folder,) for folder in folders}
+    return {name: (config.folder / name,) for name in names}
 
 
 def write_smoke_people() -> Path:

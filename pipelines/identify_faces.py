@@ -33,7 +33,7 @@ class Config:
     gallery: Path = Path("people.npz")
     """Who is known, a file of enroll_faces.py."""
     top: int = 1
-    """How many people to name at most, the most alike first."""
+    """How many people to name at most, of those from the threshold on, the most alike first."""
     landmarks: Path | None = None
     """A run folder of train_landmarks.py, by whose landmarks faces are aligned, if the network was trained on such."""
     model: Model = "keras"
@@ -52,7 +52,7 @@ def main(config: Config) -> int:
     if not config.gallery.exists():
         raise FileNotFoundError(f"There is no gallery {config.gallery}: enroll_faces.py makes one.")
     check_folder(config.save)
-    gallery = open_gallery(config.run, config.model, config.gallery)
+    gallery = open_gallery(config.run, config.model, config.gallery, config.landmarks)
     align = open_aligner(config.landmarks, gallery.image_size)
     split, left_out = open_some_pictures(config.pictures)
     answers = []

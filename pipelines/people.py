@@ -1,8 +1,8 @@
 """What the scripts that ask who somebody is share: a run of train_faces.py, a gallery, and faces brought into place."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from train_faces import SMOKE_RUN
@@ -10,6 +10,7 @@ from train_faces import Config as TrainConfig
 from train_faces import main as train
 
 from kerascnn.data.align import align_face, five_points
+from kerascnn.report import read_card
 from kerascnn.runs import load_answerer, load_network, open_run
 from kerascnn.tasks import FaceTask, Gallery, LandmarksTask
 
@@ -17,13 +18,14 @@ Model = Literal["keras", "float32", "float16", "dynamic", "int8"]
 Place = Callable[[np.ndarray], np.ndarray]
 
 
-def open_gallery(run: Path | None, model: str, file: Path | None = None) -> Gallery:
+def open_gallery(run: Path | None, model: str, file: Path | None = None, landmarks: Path | None = None) -> Gallery:
     """Open a gallery for the network of a run.
 
     Args:
         run: of train_faces.py.
         model: the Keras model or one of the TFLite files.
         file: a saved gallery; None, or one that is not there yet, is empty.
+        landmarks: of `open_aligner`: faces that were aligned otherwise have other vectors.
 
     Raises:
         ValueError: for a run of another script, or a gallery of another network.
@@ -33,7 +35,8 @@ def open_gallery(run: Path | None, model: str, file: Path | None = None) -> Gall
     task, card, _ = open_run(run)
     if not isinstance(task, FaceTask):
         raise ValueError(f"{run} is no run of train_faces.py: its task is {task.name}.")
-    network = f"{card['architecture']} of {card['created']}"
+    aligned = "" if landmarks is None else f", aligned by {_name(read_card(landmarks))}"
+    network = f"{_name(card)}{aligned}"
     options = {"comparison": task.comparison, "network": network}
     gallery = Gallery(load_network(run, task, model), task.image_size, task.threshold, **options)
     if file is not None and file.exists():
@@ -55,6 +58,10 @@ def open_aligner(run: Path | None, size: tuple[int, int]) -> Place:
     five_points(task.classes, np.zeros((len(task.classes), 2)))  # refuses others now
     answer = load_answerer(run, task, "keras")
     return lambda picture: align_face(picture, five_points(task.classes, answer(picture).points), size)
+
+
+def _name(card: Mapping[str, Any]) -> str:
+    return f"{card['architecture']} of {card['created']}"
 
 
 def smoke_run() -> Path:

@@ -48,18 +48,19 @@ class Config(TransferConfig):
     image_size: tuple[int, int] | None = None
     """Height and width of the network's input in pixels. By default that of the run folder in --weights, else 112
     112."""
-    augment: str = "faces"
+    augment: str = "light"
     """How pictures change at random in training: none, mirror, light, faces and others; see preview.py."""
     dropout: float | None = 0.0
     """Share of the pooled features that is dropped in training."""
     head_epochs: int = 0
     """Epochs in which only the layers after the body train."""
-    fine_tune_epochs: int = 30
+    fine_tune_epochs: int = 20
     """Epochs in which more of the network trains."""
-    fine_tune_learning_rate: float = 1e-3
+    fine_tune_learning_rate: float = 3e-4
     """Higher than a classifier's: features of what something is have to become features of who it is."""
-    batch_norm: Literal["frozen", "trained"] = "trained"
-    """Whether batch normalisations keep the statistics of the pre-training or learn new ones."""
+    batch_norm: Literal["frozen", "trained"] = "frozen"
+    """Whether batch normalisations keep the statistics of the pre-training, as few people need it, or learn new ones,
+    as a network from scratch needs it."""
 
 
 def main(config: Config) -> int:

@@ -3,7 +3,7 @@
     python pipelines/verify_faces.py passport.jpg camera.jpg --run saved_models/people
     python pipelines/verify_faces.py --pairs pairs.txt --folder lfw --run saved_models/people
 
-Exits with 0 for the same person, and with 1 for different ones.
+Exits with 0 for the same person, with 1 for different ones, and with 2 for what cannot be compared.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from kerascnn.data.pairs import Pairs, read_pairs
 from kerascnn.metrics.verification import WANTED_FARS, auc, ten_fold_accuracy, trace_roc
 from kerascnn.tasks import Gallery
 
-AT_ONCE = 32  # pictures in memory
+AT_ONCE = 256  # pictures in memory
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Config:
 def main(config: Config) -> int:
     """Verify and print. Returns the exit status: 1 for different people."""
     config = _smoke(config) if config.smoke else config
-    if (config.pairs is None) == (len(config.pictures) != 2) or (config.pairs is None) != (config.folder is None):
+    if len(config.pictures) != (2 if config.pairs is None else 0) or (config.pairs is None) != (config.folder is None):
         raise ValueError("Give two pictures, or --pairs FILE --folder FOLDER.")
     gallery = open_gallery(config.run, config.model)
     align = open_aligner(config.landmarks, gallery.image_size)

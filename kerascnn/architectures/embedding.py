@@ -86,10 +86,16 @@ def _classify(features: Tensor, embedding: Tensor, num_identities: int) -> Mappi
 
 def _measure_angles(features: Tensor, embedding: Tensor, num_identities: int) -> Mapping[str, Tensor]:
     centres = layers.Dense(
-        num_identities, use_bias=False, kernel_initializer="orthogonal", kernel_constraint=UnitNorm(axis=0),
+        num_identities, use_bias=False, kernel_initializer=_unit_columns, kernel_constraint=UnitNorm(axis=0),
         name="identities",
     )  # fmt: skip
     return {"cosines": centres(embedding)}
+
+
+@keras.saving.register_keras_serializable("kerascnn", name="unit_columns")
+def _unit_columns(shape: tuple[int, int], dtype: str | None = None) -> Tensor:
+    """Draw vectors of length 1 as the columns of a kernel, in all directions alike."""
+    return ops.normalize(keras.initializers.RandomNormal()(shape, dtype=dtype), axis=0)
 
 
 def _compare(embedding: Tensor, difference: str) -> Tensor:

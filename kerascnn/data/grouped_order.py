@@ -9,15 +9,16 @@ import tensorflow as tf
 
 from kerascnn.data.order import Order
 
-LAPS = 1_000_003  # more than anybody's pictures are gone through
+TURNS = 2**40  # more than there are permutations
 
 
 @dataclass(frozen=True)
 class GroupedOrder(Order):
-    """P people in a batch, with K pictures of each, side by side.
+    """P different people in a batch, with K different pictures of each, side by side.
 
-    An epoch has as many pictures as there are, and full batches. All people come in turn, in a new permutation each
-    time, and so do the pictures of each; whoever has fewer than K is there with some of them again.
+    An epoch has as many pictures as there are, or a few more, in full batches. Batches take their people from one
+    permutation after another; those at its end who would not fill a batch wait for the next. Of each, any K pictures
+    are drawn; whoever has fewer is there with some of them again.
 
     Attributes:
         identities: (size,), who is in each picture.
@@ -40,8 +41,8 @@ class GroupedOrder(Order):
         people = len(set(self.identities))
         if people * self.group_size < self.batch_size * self.shard[1]:
             raise ValueError(
-                f"A batch of {self.batch_size * self.shard[1]} pictures would have somebody in two groups of "
-                f"{self.group_size}: there are {people} people. Use batches of at most {people * self.group_size}."
+                f"A batch of {self.batch_size * self.shard[1]} pictures, {self.group_size} of each person, needs more "
+                f"than {people} people. Use batches of at most {people * self.group_size}."
             )
 
     @property
@@ -52,13 +53,14 @@ class GroupedOrder(Order):
 
     def index(self, epoch: tf.Tensor, number: tf.Tensor) -> tf.Tensor:
         """Give the indices of samples, () or (B,), int64, from their epoch and numbers in this machine's share."""
-        batch, within = number // self.batch_size, number % self.batch_size
-        place = (batch * self.shard[1] + self.shard[0]) * self.batch_size + within + epoch * self.whole.samples
-        group, turn = place // self.group_size, place % self.group_size  # counted over all epochs
-        visit, who = group // len(self._counts), group % len(self._counts)
-        who = self._shuffle(who, visit, len(self._counts))
-        seen, count = visit * self.group_size + turn, tf.gather(self._counts, who)
-        picture = self._shuffle(seen % count, (1 + who) * LAPS + seen // count, count)
+        batch = epoch * self.steps + number // self.batch_size  # counted over all epochs
+        within = self.shard[0] * self.batch_size + number % self.batch_size  # of the batch of all machines
+        people = self.batch_size * self.shard[1] // self.group_size
+        batches = len(self._counts) // people  # of a permutation
+        turn, slot = batch // batches, batch % batches * people + within // self.group_size
+        who = self._shuffle(slot, turn, len(self._counts))
+        count = tf.gather(self._counts, who)
+        picture = self._shuffle(within % self.group_size % count, (1 + who) * TURNS + turn, count)
         return tf.gather(self._members, tf.gather(self._starts, who) + picture)
 
     def _shuffle(self, places: tf.Tensor, key: tf.Tensor, count: tf.Tensor | int) -> tf.Tensor:

@@ -20,12 +20,13 @@ class PairAUC(keras.metrics.AUC):
     Args:
         logits: whether it is given the logit of each pair, and not vectors.
         name: of the metric.
+        dtype: likewise.
 
     Takes identities (B,) or (B, 1), and vectors (B, D), which are compared by their cosine, or logits (B, B).
     """
 
-    def __init__(self, logits: bool = False, name: str = "auc", **options: Any) -> None:
-        super().__init__(num_thresholds=THRESHOLDS, name=name, **{"dtype": options.get("dtype")})
+    def __init__(self, logits: bool = False, name: str = "auc", dtype: Any = None) -> None:
+        super().__init__(num_thresholds=THRESHOLDS, name=name, dtype=dtype)
         self.logits = logits
 
     def update_state(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:

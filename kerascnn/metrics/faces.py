@@ -7,7 +7,7 @@ import numpy as np
 from kerascnn.metrics.identification import measure_open_set, measure_ranks
 from kerascnn.metrics.verification import Roc, auc, list_pairs, measure_tar, trace_roc
 
-MOST_COMPARED = 3000  # pictures; of more, so many are drawn, whose pairs are some four million
+MOST_COMPARED = 2000  # pictures; of more, so many are drawn, whose pairs are some two million
 CURVE_POINTS, BINS, MAPPED = 100, 40, 400  # of the report: points of the ROC, of the histograms, pictures on the map
 
 
@@ -34,6 +34,8 @@ def summarise_faces(
     """
     if not len(identities):
         raise ValueError("There is no picture to measure on.")
+    if not np.all(np.isfinite(embeddings)):
+        raise ValueError("A vector holds what is no number: the network gives NaN for a picture.")
     _, people, counts = np.unique(identities, return_inverse=True, return_counts=True)
     scores, same, places = list_pairs(similarities, people)
     summary = {

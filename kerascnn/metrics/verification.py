@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 WANTED_FARS = (1e-1, 1e-2, 1e-3)
-RESAMPLES = 200  # of the people, for confidence intervals
+RESAMPLES = 100  # of the people, for confidence intervals
 CONFIDENCE = 0.95
 
 
@@ -33,9 +33,7 @@ class Roc:
     def eer(self) -> float:
         """The equal error rate: the FAR at which as large a share of pairs of the same person is refused."""
         missed = 1 - self.tar
-        place = int(np.argmax(self.far >= missed))
-        if place == 0:
-            return float(self.far[0])
+        place = int(np.argmax(self.far >= missed))  # not the first, where nothing is accepted
         before, after = missed[place - 1] - self.far[place - 1], self.far[place] - missed[place]
         share = before / (before + after)
         return float(self.far[place - 1] + share * (self.far[place] - self.far[place - 1]))
@@ -59,14 +57,18 @@ def trace_roc(scores: np.ndarray, same: np.ndarray, weights: np.ndarray | None =
     """
     check_pairs(scores, same)
     order = np.argsort(-scores, kind="stable")
-    counts = np.ones(len(scores)) if weights is None else weights[order]
-    accepted = np.cumsum([~same[order] * counts, same[order] * counts], axis=1)
-    ends = np.append(np.flatnonzero(np.diff(scores[order])), len(scores) - 1)  # equal similarities are one step
+    return _trace_sorted(scores[order], same[order], np.ones(len(scores)) if weights is None else weights[order])
+
+
+def _trace_sorted(scores: np.ndarray, same: np.ndarray, weights: np.ndarray) -> Roc:
+    """Trace the rates of pairs whose similarities fall."""
+    accepted = np.cumsum([~same * weights, same * weights], axis=1)
+    ends = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)  # equal similarities are one step
     totals = accepted[:, -1:]
     if not totals.all():
         raise ValueError("Pairs of the same person and of different people are needed. Received one kind only.")
     far, tar = np.concatenate([np.zeros((2, 1)), accepted[:, ends] / totals], axis=1)
-    return Roc(np.concatenate([[np.inf], scores[order][ends]]), far, tar)
+    return Roc(np.concatenate([[np.inf], scores[ends]]), far, tar)
 
 
 def auc(scores: np.ndarray, same: np.ndarray) -> float:
@@ -113,14 +115,17 @@ def measure_tar(
     Returns:
         For each FAR `far`, `tar`, `low`, `high`, and `threshold`, which is None where nothing may be accepted.
     """
-    roc = trace_roc(scores, same)
+    check_pairs(scores, same)
+    order = np.argsort(-scores, kind="stable")  # once for all draws
+    scores, same, people = scores[order], same[order], people[:, order]
+    roc = _trace_sorted(scores, same, np.ones(len(scores)))
     rng, count = np.random.default_rng(seed), int(people.max()) + 1
     drawn = []
     for _ in range(RESAMPLES):
         times = np.bincount(rng.integers(0, count, count), minlength=count).astype(float)
         weights = np.where(same, times[people[0]], times[people[0]] * times[people[1]])
         if (weights[same] > 0).any() and (weights[~same] > 0).any():
-            again = trace_roc(scores, same, weights)
+            again = _trace_sorted(scores, same, weights)
             drawn.append([again.at_far(far)[0] for far in wanted])
     margin = (1 - CONFIDENCE) / 2
     low, high = np.quantile(drawn or [[0.0] * len(wanted), [1.0] * len(wanted)], [margin, 1 - margin], axis=0)
@@ -141,8 +146,8 @@ def threshold_at_far(scores: np.ndarray, same: np.ndarray, wanted: float) -> flo
         wanted: the FAR that is not to be exceeded, in 0..1.
 
     Returns:
-        The middle between the last similarity that is accepted and the next one of different people; of all accepted
-        pairs, if there is none.
+        The middle between the most alike pair of different people that must be refused and the next pair above it; the
+        lowest similarity of all, if none must.
 
     Raises:
         ValueError: for a share out of range, or what `trace_roc` refuses.
@@ -151,14 +156,17 @@ def threshold_at_far(scores: np.ndarray, same: np.ndarray, wanted: float) -> flo
         raise ValueError(f"wanted must be a share, in 0..1. Received: wanted={wanted}.")
     check_pairs(scores, same)
     others = np.sort(scores[~same])[::-1]
-    if not len(others) or same.all():
+    if not len(others):
         raise ValueError("Pairs of different people are needed to choose a threshold. Received none.")
     allowed = int(np.floor(wanted * len(others) + 1e-9))
     if allowed >= len(others):
         return float(scores.min())
     refused = others[allowed]  # the most alike of those that must not be accepted
     above = scores[scores > refused]
-    return float(refused + 1e-6) if not len(above) else float((refused + above.min()) / 2)
+    if not len(above):
+        return float(refused) + 1e-6
+    middle = (float(refused) + float(above.min())) / 2
+    return middle if scores.dtype.type(middle) > refused else float(above.min())  # neighbours have no middle
 
 
 def ten_fold_accuracy(scores: np.ndarray, same: np.ndarray, folds: np.ndarray) -> dict[str, float]:

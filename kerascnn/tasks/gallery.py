@@ -14,6 +14,7 @@ from kerascnn.results import FaceMatch
 from kerascnn.tasks.comparison import Comparison
 
 UNKNOWN = "unknown"
+LENGTH_TOLERANCE = 1e-2  # of vectors of length 1, as 8-bit files give them
 AT_ONCE = 32  # pictures that the network is asked about together
 VERSION = 1  # of the file
 
@@ -90,20 +91,23 @@ class Gallery:
         """Add people by vectors (N, D) of this network, with the name of each.
 
         Raises:
-            ValueError: for a name that cannot be one, vectors of another length, or that are no numbers.
+            ValueError: for a name that cannot be one, vectors of another size, or whose length is not 1.
         """
         for name in set(names):
-            if name.splitlines() != [name] or name == UNKNOWN:
-                raise ValueError(f"A name must be one line, and not {UNKNOWN!r}. Received: {name!r}.")
+            if name.splitlines() != [name] or "\0" in name or name == UNKNOWN:
+                raise ValueError(f"A name must be one line of text, and not {UNKNOWN!r}. Received: {name!r}.")
         size = self._vectors[0].shape[1] if self._vectors else np.shape(vectors)[-1]
-        if np.shape(vectors) != (len(names), size) or not np.all(np.isfinite(vectors)):
+        if np.shape(vectors) != (len(names), size):
             raise ValueError(
                 f"Each of the {len(names)} names needs a vector of {size} numbers. "
                 f"Received: the shape {np.shape(vectors)}."
             )
+        lengths = np.linalg.norm(vectors, axis=1)
+        if not np.all(np.abs(lengths - 1) <= LENGTH_TOLERANCE):  # longer ones would be like everybody's
+            raise ValueError(f"Vectors must have the length 1. Received: lengths {lengths.min()} to {lengths.max()}.")
         self._names += names
         self._counts.update(names)
-        self._vectors.append(np.asarray(vectors, np.float32))
+        self._vectors.append(np.array(vectors, np.float32))
 
     def remove(self, name: str) -> None:
         """Forget somebody: no vector remains here. What was saved before is to be saved again, or removed.
@@ -132,8 +136,8 @@ class Gallery:
             k: how many people to name at most.
 
         Returns:
-            The most alike first, each by the picture of theirs that is most alike. If the first is below the threshold,
-            or nobody is known, the only one is called `unknown`.
+            Those from the threshold on, the most alike first, each by the picture of theirs that is most alike. If
+            there are none, one who is called `unknown`.
 
         Raises:
             ValueError: for a k below 1, or see `embed`.
@@ -145,13 +149,14 @@ class Gallery:
         if k < 1:
             raise ValueError(f"k must be at least 1. Received: k={k}.")
         if not self._names:
-            return [FaceMatch(UNKNOWN, -1.0, self.threshold)]
+            return [FaceMatch(UNKNOWN, 0.0, self.threshold)]
         similarities = self.comparison(np.asarray(vector, np.float32)[np.newaxis], self._matrix())[0]
         best: dict[str, float] = {}
         for place in self._most_alike(similarities, k):
             best.setdefault(self._names[place], float(similarities[place]))
         matches = [FaceMatch(name, similarity, self.threshold) for name, similarity in list(best.items())[:k]]
-        return matches if matches[0].same else [FaceMatch(UNKNOWN, matches[0].similarity, self.threshold)]
+        accepted = [match for match in matches if match.same]
+        return accepted or [FaceMatch(UNKNOWN, matches[0].similarity, self.threshold)]
 
     def _most_alike(self, similarities: np.ndarray, k: int) -> np.ndarray:
         """Give the places of the most alike vectors, the first first, of at least k people where so many are known."""
@@ -186,8 +191,10 @@ class Gallery:
         try:
             with np.load(path, allow_pickle=False) as file:
                 facts = json.loads(str(file["facts"]))
-                names, vectors = file["names"].tolist(), file["vectors"]
+                names, vectors = file["names"], file["vectors"]
             version, network, threshold = facts["version"], facts["network"], float(facts["threshold"])
+            if (names.dtype.kind, names.ndim, vectors.dtype, vectors.ndim) != ("U", 1, np.float32, 2):
+                raise ValueError("its arrays are not names and vectors")
         except FileNotFoundError:
             raise
         except Exception as error:  # NumPy, zipfile and json have a dozen for a damaged file
@@ -197,6 +204,6 @@ class Gallery:
                 f"{path} holds vectors of the network {network!r} (version {version}), which cannot be compared with "
                 f"those of {self.network!r} (version {VERSION}). Enrol the people again."
             )
-        if names:
-            self.enrol_vectors(names, vectors)
+        if len(names):
+            self.enrol_vectors(names.tolist(), vectors)
         self.threshold = threshold

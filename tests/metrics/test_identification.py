@@ -45,6 +45,29 @@ def test_strangers_and_friends_are_told_apart_where_vectors_are_those_of_people(
         assert row["dir"] == 1
 
 
+def test_open_set_by_loop():
+    rng = np.random.default_rng(3)
+    identities = np.repeat(np.arange(10), 4)
+    similarities = alike(rng.normal(size=(10, 5))[identities] + 0.9 * rng.normal(size=(40, 5)))
+    again, rates = np.random.default_rng(5), []
+    for _ in range(4):
+        known = set(again.permutation(10)[:5].tolist())
+        places = [place for place in range(40) if identities[place] in known]
+        enrolled = [places[own] for own in draw_enrolled(identities[places], again)]
+        highest = sorted(
+            (max(similarities[place, e] for e in enrolled) for place in range(40) if place not in places), reverse=True
+        )
+        threshold = highest[2]  # of 20 pictures of strangers, two may be named
+        found = []
+        for asked in set(places) - set(enrolled):
+            best = max(enrolled, key=lambda e, asked=asked: similarities[asked, e])
+            found.append(similarities[asked, best] > threshold and identities[best] == identities[asked])
+        rates.append(np.mean(found))
+    (row,) = measure_open_set(similarities, identities, [0.1], draws=4, seed=5)
+    assert row["dir"] == pytest.approx(np.mean(rates))
+    assert 0 < row["dir"] < 1
+
+
 def test_strangers_who_look_alike_cost_names():
     identities = np.repeat(np.arange(40), 5)
     rng = np.random.default_rng(0)

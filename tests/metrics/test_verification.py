@@ -95,6 +95,12 @@ def test_a_threshold_above_everything_where_nothing_may_be_accepted():
     assert threshold > 0.9
 
 
+def test_similarities_that_are_neighbours_are_kept_apart():
+    scores = np.array([np.nextafter(np.float32(0.5), np.float32(1)), 0.5], np.float32)
+    threshold = threshold_at_far(scores, np.array([True, False]), 0.0)
+    assert (scores >= threshold).tolist() == [True, False]
+
+
 def test_ten_folds_by_loop(pairs):
     scores, same = pairs
     folds = np.arange(500) % 10

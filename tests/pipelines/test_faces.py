@@ -79,7 +79,7 @@ def test_people_are_enrolled_found_and_forgotten(folder, people, call, tmp_path)
     assert not any("bob 1.00" in line for line in outcome.stdout.splitlines())
     files = (people / "bob" / "bob_0001.png", people / "bob" / "bob_0002.png")
     assert call("enroll_faces.py", *files, "--name", "bob", *asked, "--model", "float32").returncode == 0
-    assert "bob" in call("identify_faces.py", files[0], *asked).stdout
+    assert "bob 1.00" in call("identify_faces.py", files[0], *asked).stdout
 
 
 def test_two_pictures_are_verified_and_pairs_are_measured(folder, people, call, tmp_path):
@@ -115,6 +115,7 @@ def test_what_cannot_be_done_is_said(folder, people, call, tmp_path, smoke_run):
             "no run of train_faces.py: its task",
         ),
         ("identify_faces.py", ("--run", folder, "--gallery", gallery, picture), "There is no gallery"),
+        ("verify_faces.py", ("--run", folder, picture, "--pairs", gallery, "--folder", people), "Give two"),
         ("verify_faces.py", ("--run", folder, picture), "Give two pictures, or --pairs FILE --folder FOLDER"),
         ("verify_faces.py", ("--run", folder, picture, tmp_path / "bad.png"), "Both pictures are needed"),
         ("verify_faces.py", ("--run", folder, picture, picture, "--landmarks", folder), "no run of train_landmarks.py"),
@@ -154,3 +155,7 @@ def test_people_are_aligned_and_stay_in_their_folders(run, workplace, people, tm
     assert {Picture.open(output / name).size for name in names} == {(40, 48)}
     outcome = run("align_faces.py", people, "--landmarks", landmarks, "--output", output)
     assert outcome.returncode == 2 and "aligned" in outcome.stderr  # it is there
+    for ending in (".png", ".jpg"):
+        (tmp_path / f"same{ending}").touch()
+    outcome = run("align_faces.py", tmp_path, "--landmarks", landmarks, "--output", tmp_path / "other")
+    assert outcome.returncode == 2 and "all become .png" in " ".join(outcome.stderr.split())

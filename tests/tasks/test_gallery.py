@@ -41,9 +41,12 @@ def test_people_are_found_and_strangers_are_unknown(gallery):
 
 def test_several_are_named_once_each_with_their_best_picture(gallery):
     gallery.enrol("ann", [paint("ann", 20), paint("ann", 30), paint("ann", 50)])
+    gallery.threshold = 0.3
     matches = gallery.identify(picture((200, 90, 20)), k=2)
     assert [match.name for match in matches] == ["ann", "bob"]
-    assert matches[0].similarity > matches[1].similarity
+    assert matches[0].similarity > matches[1].similarity > 0.3
+    assert [match.name for match in gallery.identify(paint("ann"), k=99)] == ["ann"]  # the others are below
+    gallery.threshold = -1
     assert len(gallery.identify(paint("ann"), k=99)) == 3
     assert len(gallery) == 3
 
@@ -99,7 +102,10 @@ def test_files_that_cannot_be_used_are_refused(gallery, tmp_path):
     (tmp_path / "text.npz").write_text("ann")
     np.savez(tmp_path / "others.npz", x=np.zeros(3))
     np.savez(tmp_path / "objects.npz", facts=np.array([object()]))
-    for name in ("text", "others", "objects"):
+    facts = '{"version": 1, "network": "colours", "threshold": 0.5}'
+    for name, arrays in (("numbers", (np.arange(2), np.eye(2))), ("words", (np.array(["a"]), np.array(["b"])))):
+        np.savez(tmp_path / f"{name}.npz", facts=facts, names=arrays[0], vectors=arrays[1])
+    for name in ("text", "others", "objects", "numbers", "words"):
         with pytest.raises(ValueError, match="no gallery that can be read"):
             gallery.load(tmp_path / f"{name}.npz")
     gallery.save(tmp_path / "people.npz")
@@ -108,7 +114,7 @@ def test_files_that_cannot_be_used_are_refused(gallery, tmp_path):
 
 
 def test_what_cannot_be_enrolled_is_refused_and_changes_nothing(gallery):
-    for name in ("", "two\nlines", "unknown"):
+    for name in ("", "two\nlines", "nul\0", "unknown"):
         with pytest.raises(ValueError, match="A name must be one line"):
             gallery.enrol(name, [paint("ann")])
     with pytest.raises(ValueError, match="At least one picture"):
@@ -117,6 +123,10 @@ def test_what_cannot_be_enrolled_is_refused_and_changes_nothing(gallery):
         gallery.enrol("dan", [np.zeros((4, 4), np.uint8)])
     with pytest.raises(ValueError, match="a vector of 3 numbers"):
         gallery.enrol_vectors(["dan"], np.zeros((1, 5)))
+    with pytest.raises(ValueError, match="must have the length 1"):
+        gallery.enrol_vectors(["dan"], np.full((1, 3), 100.0))
+    with pytest.raises(ValueError, match="must have the length 1"):
+        gallery.enrol_vectors(["dan"], np.full((1, 3), np.nan))
     with pytest.raises(ValueError, match="k must be at least 1"):
         gallery.identify(paint("ann"), k=0)
     assert gallery.names == list(DIRECTIONS)
@@ -139,7 +149,7 @@ def test_many_vectors_are_searched_as_few_are():
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(20_000, 16)).astype("float32")
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    gallery = Gallery(predict, (4, 4), 0.5)
+    gallery = Gallery(predict, (4, 4), 0.1)
     names = [str(number // 2) for number in range(20_000)]
     gallery.enrol_vectors(names, vectors)
     matches = gallery.identify_vector(vectors[777], k=3)

@@ -1,16 +1,21 @@
 """Folders of people: `faces/ada/1.jpg`, or `faces/train/ada/1.jpg` beside `faces/val/` and `faces/test/`."""
 
+import logging
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from kerascnn.data.checks import MAX_PIXELS
+from kerascnn.data.checks import MAX_PIXELS, SetAside
 from kerascnn.data.sources.class_folders import find_splits, read_class_folders, split_of_usable
 from kerascnn.data.sources.source import VALIDATION_SHARE, Source, Split
 
-FACE = ("face",)  # the one class; names of people are in no model and in no card
+logger = logging.getLogger(__name__)
+
+FACE = ("face",)  # the one class: names of people are in no model, and in no card
 
 
 def identities(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS) -> Source:
@@ -28,7 +33,8 @@ def identities(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS)
 
     Returns:
         The data set, whose pictures have an `identity`: people of the training split are numbered from 0, and those of
-        the others follow.
+        the others follow. Pictures are called by these numbers, and files that were set aside are named in the log
+        only: what is made of the data says nobody's name.
 
     Raises:
         FileNotFoundError: if the folder is not there.
@@ -43,8 +49,11 @@ def identities(path: str | Path, *, seed: int = 0, max_pixels: int = MAX_PIXELS)
         name: split_of_usable(root, own.usable, {"identity": np.zeros(len(own.usable), np.int32)})
         for name, own in found.items()
     }
+    for each in set_aside:
+        logger.warning("Set aside: %s: %s.", each.path, each.reason)
+    nameless = tuple(SetAside(f"file {number}, see the log", each.reason) for number, each in enumerate(set_aside, 1))
     return source_of_people(
-        str(path), splits, {name: own.classes for name, own in found.items()}, seed, set_aside=tuple(set_aside)
+        str(path), splits, {name: own.classes for name, own in found.items()}, seed, set_aside=nameless
     )
 
 
@@ -74,18 +83,30 @@ def source_of_people(
     for split in ("train", "validation", "test"):
         for person in sorted(set(people.get(split, ()))):
             numbers[person] = len(numbers)
-    numbered = {
-        split: own.adding("identity", np.array([numbers[person] for person in people[split]], np.int32))
-        for split, own in splits.items()
-    }
+    numbered = {split: _number(own, [numbers[person] for person in people[split]]) for split, own in splits.items()}
     return Source(name, FACE, numbered["train"], numbered["validation"], numbered.get("test"), **findings)
 
 
+def _number(split: Split, identities: Sequence[int]) -> Split:
+    """Give the pictures of a split the numbers of people, and call them by these."""
+    seen: Counter[int] = Counter()
+    names = []
+    for identity in identities:
+        seen[identity] += 1
+        names.append(f"person {identity}, picture {seen[identity]}")
+    return replace(split.adding("identity", np.array(identities, np.int32)), names=names)
+
+
 def _draw_people(people: Sequence[Any], seed: int) -> np.ndarray:
-    """Draw a fifth of the people, two at least, and say for each picture whether it is of one of them."""
-    known = sorted(set(people))
-    count = max(2, round(VALIDATION_SHARE * len(known)))
-    drawn = np.random.default_rng(seed).permutation(known)[:count]
+    """Draw a fifth of the people, two at least, and say for each picture whether it is of one of them.
+
+    Whoever has several pictures is drawn by themselves, so that there are some of them on both sides.
+    """
+    known, counts = np.unique(np.asarray(people), return_counts=True)
+    rng = np.random.default_rng(seed)
+    several, single = (rng.permutation(known[chosen]) for chosen in (counts > 1, counts == 1))
+    held_out = max(2, round(VALIDATION_SHARE * len(several)))  # two are needed, to have pairs of different people
+    drawn = np.concatenate([several[:held_out], single[: round(VALIDATION_SHARE * len(single))]])
     return np.isin(people, drawn)
 
 

@@ -1,10 +1,16 @@
 """Folders of people: nobody is in two splits, names stay outside, and numbers begin with who is trained on."""
 
+import json
+import re
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from kerascnn.data import identities, open_source
+from kerascnn.data import describe_source, identities, open_source
+from kerascnn.data.sources.class_folders import OUTSIDE
+
+NAMES = {}
 
 
 def write_people(folder, **pictures):
@@ -12,11 +18,15 @@ def write_people(folder, **pictures):
         (folder / name).mkdir(parents=True)
         for number in range(count):
             pixels = np.random.default_rng([number, *map(ord, name)]).integers(0, 256, (8, 8, 3), np.uint8)
+            pixels[0, 0] = color = tuple(ord(letter) for letter in name[:3].ljust(3))
+            NAMES[color] = name
             Image.fromarray(pixels).save(folder / name / f"{number}.png")
 
 
 def people_of(split):
-    return {name.split("/")[-2]: who for name, who in zip(split.names, split.annotations["identity"], strict=True)}
+    """Give the number of each person by name, whom the colour of the first pixel says."""
+    pixels = [split.picture(index)[0, 0].tolist() for index in range(len(split))]
+    return {NAMES[tuple(pixel)]: int(who) for pixel, who in zip(pixels, split.annotations["identity"], strict=True)}
 
 
 def test_a_fifth_of_the_people_validates_and_keeps_all_pictures(tmp_path):
@@ -30,6 +40,15 @@ def test_a_fifth_of_the_people_validates_and_keeps_all_pictures(tmp_path):
     assert not set(train) & set(valid)
     assert identities(tmp_path, seed=1).fingerprint == source.fingerprint
     assert {tuple(people_of(identities(tmp_path, seed=seed).valid)) for seed in range(8)} != {tuple(valid)}
+
+
+def test_people_of_one_picture_do_not_leave_a_split_without_pairs(tmp_path):
+    write_people(tmp_path, **{f"a{number:02}": 1 for number in range(8)}, **{f"b{number:02}": 2 for number in range(5)})
+    for seed in range(6):
+        source = identities(tmp_path, seed=seed)
+        for split in (source.train, source.valid):
+            _, counts = np.unique(split.annotations["identity"], return_counts=True)
+            assert sorted(counts)[-2:] == [2, 2]
 
 
 def test_splits_in_folders_hold_different_people(tmp_path):
@@ -60,11 +79,15 @@ def test_people_who_cannot_be_compared_are_refused(tmp_path, people):
         identities(tmp_path)
 
 
-def test_what_is_no_picture_or_in_no_folder_is_set_aside(tmp_path):
+def test_what_is_no_picture_or_in_no_folder_is_set_aside_and_named_in_the_log_only(tmp_path, caplog):
     write_people(tmp_path, **{f"p{number}": 2 for number in range(5)})
     (tmp_path / "note.txt").write_text("x")
     (tmp_path / "p1" / "broken.png").write_bytes(b"x")
-    assert {each.path for each in identities(tmp_path).set_aside} == {"note.txt", "p1/broken.png"}
+    source = identities(tmp_path)
+    assert [each.reason.partition(":")[0] for each in source.set_aside] == [OUTSIDE, "not a picture"]
+    assert "p1/broken.png" in caplog.text
+    said = json.dumps(describe_source(source)) + str([split.names for split in source.splits.values()])
+    assert not re.search(r"p\d|broken|note", said)  # nobody's name goes into a card
     with pytest.raises(FileNotFoundError, match="one sub-folder of pictures a person"):
         identities(tmp_path / "nothing")
 
