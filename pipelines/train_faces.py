@@ -99,8 +99,8 @@ def _loss_options(config: Config) -> dict[str, Any]:
 
 
 def _smoke(config: Config) -> Config:
-    small = {"weights": "none", "image_size": (64, 64), "head_epochs": 0, "fine_tune_epochs": 1, "batch_size": 24}
-    return make_small(config, SMOKE_RUN, data="faces/tiny", **small)
+    small = {"weights": "none", "image_size": (64, 64), "fine_tune_epochs": 1, "batch_size": 24}
+    return make_small(config, SMOKE_RUN, data="faces/tiny", batch_norm="trained", **small)
 
 
 if __name__ == "__main__":

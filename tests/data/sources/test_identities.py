@@ -84,7 +84,8 @@ def test_what_is_no_picture_or_in_no_folder_is_set_aside_and_named_in_the_log_on
     (tmp_path / "note.txt").write_text("x")
     (tmp_path / "p1" / "broken.png").write_bytes(b"x")
     source = identities(tmp_path)
-    assert [each.reason.partition(":")[0] for each in source.set_aside] == [OUTSIDE, "not a picture"]
+    outside, broken = source.set_aside
+    assert outside.reason == OUTSIDE and broken.reason.startswith("not a picture")
     assert "p1/broken.png" in caplog.text
     said = json.dumps(describe_source(source)) + str([split.names for split in source.splits.values()])
     assert not re.search(r"p\d|broken|note", said)  # nobody's name goes into a card
