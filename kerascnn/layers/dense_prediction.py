@@ -1,6 +1,7 @@
 """What networks that answer for every pixel need: sizes that fit, and the way back through a max pooling."""
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 import keras
@@ -107,11 +108,13 @@ class MaxUnpooling2D(layers.Layer):
         """Unpool."""
         values, before = inputs
         bins = ops.space_to_depth(before, self.pool_size)  # (B, h, w, pool_size^2 C), the channels within each place
-        places, channels = self.pool_size**2, values.shape[-1]
-        shape = (-1, *ops.shape(values)[1:3], places, channels)
-        switches = ops.one_hot(ops.argmax(ops.reshape(bins, shape), axis=3), places, axis=3, dtype=values.dtype)
-        spread = ops.reshape(switches * values[:, :, :, None], (-1, *shape[1:3], places * channels))
-        return ops.depth_to_space(spread, self.pool_size)
+        places = ops.split(bins, self.pool_size**2, axis=-1)
+        greatest, free, spread = reduce(ops.maximum, places), 1.0, []
+        for place in places:  # TFLite lacks what Keras' argmax is made of
+            switch = ops.cast(place >= greatest, values.dtype) * free
+            free = free - switch
+            spread.append(switch * values)
+        return ops.depth_to_space(ops.concatenate(spread, axis=-1), self.pool_size)
 
     def compute_output_shape(self, input_shape: Sequence[Sequence[int | None]]) -> tuple[int | None, ...]:
         """Give (B, H, W, C)."""

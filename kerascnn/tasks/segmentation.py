@@ -11,12 +11,13 @@ from keras import layers
 
 from kerascnn.architectures import CLASSIFIERS, backbone_unet, check_options_of, deconvnet, load_weights, unet
 from kerascnn.architectures import check_options as check_body_options
+from kerascnn.layers import MaxUnpooling2D
 from kerascnn.losses import SegmentationLoss
 from kerascnn.metrics.segmentation import MeanIntersectionOverUnion, mean_ious, summarise_segmentation
 from kerascnn.ops.pixels import IGNORED
 from kerascnn.ops.windows import source_positions
 from kerascnn.results import Mask
-from kerascnn.tasks.task import Task, check_names, is_of_other_classes
+from kerascnn.tasks.task import PRECISIONS, Task, check_names, is_of_other_classes
 
 WHOLE = {"unet": unet, "deconvnet": deconvnet}  # networks of their own; others are U-Nets on a classifier's body
 
@@ -46,6 +47,12 @@ class SegmentationTask(Task):
                 f"The network must give logits of {len(self.classes)} classes, (B, height, width, "
                 f"{len(self.classes)}). Received: an output of the shape {self.model.output_shape}."
             )
+
+    @property
+    def precisions(self) -> tuple[str, ...]:
+        """All, but for int8 where switches say where values go: in 8 bits, the greatest of a bin is not known."""
+        unpools = any(isinstance(layer, MaxUnpooling2D) for layer in self.model.layers)
+        return tuple(each for each in PRECISIONS if not (unpools and each == "int8"))
 
     @property
     def loss(self) -> keras.losses.Loss:

@@ -6,7 +6,8 @@ import pytest
 
 from kerascnn.export.interpreter import TFLiteModel
 from kerascnn.export.tflite import PRECISIONS, convert
-from kerascnn.tasks import ClassificationTask
+from kerascnn.layers import MaxUnpooling2D
+from kerascnn.tasks import ClassificationTask, SegmentationTask
 from tests.export.conftest import SIZE, make_pictures
 
 
@@ -58,3 +59,18 @@ def test_unknown_precisions_are_refused(task, precisions):
 def test_no_picture_to_calibrate_with_is_refused(task):
     with pytest.raises(ValueError, match="calibrate"):
         convert(task, [])
+
+
+def test_unpooling_by_switches_is_of_builtin_operators_but_not_in_8_bits():
+    keras.utils.set_random_seed(0)
+    inputs = keras.layers.Input((8, 8, 3), name="image")
+    before = keras.layers.Conv2D(4, 3, padding="same")(inputs)
+    x = MaxUnpooling2D(2)([keras.layers.MaxPooling2D(2)(before), before])
+    model = keras.Model(inputs, keras.layers.Conv2D(2, 1, name="predictions")(x))
+    task = SegmentationTask(model, ("a", "b"))
+    pictures = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 3)).astype(np.uint8)
+    assert task.precisions == ("float32", "float16", "dynamic")
+    (content,) = convert(task, [(pictures, np.zeros(16))], ["float32"]).values()
+    found = TFLiteModel(content).predict(pictures)["probabilities"]
+    expected = task.serving_model().predict_on_batch(pictures.astype("float32"))["probabilities"]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
