@@ -22,7 +22,7 @@ from kerascnn.training.interruption import RunInterrupted, StopRequest, stop_on_
 from kerascnn.training.normalization import fused_batch_norm
 from kerascnn.training.precision import check_precision, choose_precision, computing_in
 from kerascnn.training.progress import Best, History, Progress
-from kerascnn.training.schedules import check_clipping, make_optimizer
+from kerascnn.training.schedules import build_optimizer, check_clipping, make_optimizer
 from kerascnn.training.stages import Stage, freeze, trainable_restored
 from kerascnn.training.trunk import Part, divided
 
@@ -212,8 +212,7 @@ class _Run:
 
     def _train(self, stage: Stage, part: Part, request: StopRequest | None) -> None:
         progress = self.progress
-        # Variables that appear in the first step make TensorFlow trace it twice, which takes longer than to train it.
-        part.model.optimizer.build(part.model.trainable_variables)
+        build_optimizer(part.model)
         recorder = Recorder(progress, stage, self.task.monitor, self.task.monitor_mode, self.model)
         callbacks = [recorder, CollapseWatch(), *self.callbacks]
         if stage.ema_momentum is not None:

@@ -17,7 +17,7 @@ import numpy as np
 
 from kerascnn.tasks.task import Task
 from kerascnn.training.fit import check_batches
-from kerascnn.training.schedules import check_clipping, make_optimizer
+from kerascnn.training.schedules import build_optimizer, check_clipping, make_optimizer
 from kerascnn.training.stages import Stage, freeze, trainable_restored
 
 logger = logging.getLogger(__name__)
@@ -183,6 +183,7 @@ def _compile_probe(task: Task, stage: Stage, rates: np.ndarray) -> keras.Model:
 
     probe = keras.Model(model.input, model.output, name="probe")
     task.compile(make_optimizer(stage, len(rates), model, rate=rising), model=probe)
+    build_optimizer(probe)
     return probe
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from kerascnn.ops.graph import calls_of
 from kerascnn.training.distribution import ask_all
+from kerascnn.training.schedules import build_optimizer
 from kerascnn.training.stages import all_layers
 
 logger = logging.getLogger(__name__)
@@ -102,6 +103,7 @@ def choose_precision(model: keras.Model, compile_model: Callable[[], None], batc
         try:
             with computing_in(model, name):
                 compile_model()
+                build_optimizer(model)
                 seconds[name] = _time_steps(model, batch)
         finally:
             for variable, value in zip(model.variables, before, strict=True):

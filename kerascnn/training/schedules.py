@@ -80,6 +80,14 @@ def check_clipping(stage: Stage) -> None:
         )
 
 
+def build_optimizer(model: keras.Model) -> None:
+    """Make the variables of a compiled model's optimiser before the first step.
+
+    If they appear in it, TensorFlow traces the step twice, which takes longer than hundreds of steps.
+    """
+    model.optimizer.build(model.trainable_variables)
+
+
 def current_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """Give the learning rate of the next step: the highest one, where parts have factors."""
     optimizer = getattr(optimizer, "inner_optimizer", optimizer)  # that scales the loss around it
