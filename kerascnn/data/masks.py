@@ -93,8 +93,10 @@ def as_classes(values: np.ndarray) -> np.ndarray:
     Raises:
         UnusableError: for values over 255, or below 0.
     """
-    if values.size and not 0 <= values.min() <= values.max() <= IGNORED:
-        raise UnusableError(f"mask has values over 255, or below 0: from {values.min()} to {values.max()}")
+    if values.size and values.max() > IGNORED:
+        raise UnusableError(f"mask has values over 255, such as {values.max()}")
+    if values.size and values.min() < 0:
+        raise UnusableError(f"mask has values below 0, such as {values.min()}")
     return values.astype(np.uint8)
 
 

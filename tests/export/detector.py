@@ -31,15 +31,19 @@ class DetectorTask(Task):
     output_labels = MappingProxyType({"category": "value"})
     float_after = ("offsets", "objectness", "classes")
     differences = staticmethod(detector_differences)
-    loss = metrics = targets = evaluate = score_of = decode = truths = mistakes = None
+    loss = metrics = targets = decode = truths = mistakes = None
 
-    def score(self, outputs, targets):
-        """Give the share of the objects (N, M, 5) that are found."""
+    def evaluate(self, outputs, targets):
+        """Measure the share of the objects (N, M, 5) that are found."""
         hits = [
             (exact_pairwise_iou(rows[:, :4], found[:, :4]) * (rows[:, 4:] == found[:, 4]) >= 0.5).any(axis=1)
             for rows, found in zip(targets, self.rows(outputs), strict=True)
         ]
-        return float(np.concatenate(hits).mean())
+        return {"recall": float(np.concatenate(hits).mean())}
+
+    def score_of(self, summary):
+        """Give that share."""
+        return summary["recall"]
 
     def agreement(self, outputs, others):
         """Give the share of the pictures with the same classes and nearly the same boxes."""

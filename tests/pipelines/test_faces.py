@@ -19,7 +19,7 @@ from tests.pipelines.conftest import PIPELINES, SMALL_NETWORK
 @pytest.fixture(scope="module")
 def folder(run, workplace):
     """The run folder of `train_faces.py --smoke`."""
-    outcome = run("train_faces.py", "--smoke", *SMALL_NETWORK)
+    outcome = run("train_faces.py", "--smoke")
     assert outcome.returncode == 0, outcome.stderr
     assert "test: 1 - EER" in outcome.stdout
     return workplace / "saved_models" / "smoke_faces"

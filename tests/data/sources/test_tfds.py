@@ -397,7 +397,7 @@ def test_masks_are_checked(toy):
     masks = [mask for split in (source.train, source.valid) for mask in split.annotations["mask"]]
     assert sorted(np.unique(mask).tolist() for mask in masks) == [[0, 1], [1, 2], [2, 255]]
     reasons = sorted(each.reason.partition(":")[0] for each in source.set_aside)
-    assert reasons == ["mask has values over 255, or below 0", "mask of another size"]
+    assert reasons == ["mask has values over 255, such as 300", "mask of another size"]
     with pytest.raises(ValueError, match="hold 0 and 255 only"):
         toy(ToyBinaryMasks, annotation="mask")
 
