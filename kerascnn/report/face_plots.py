@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -25,25 +26,18 @@ def plot_roc(curves: Mapping[str, Sequence[Sequence[float]]]) -> str:
     Raises:
         ValueError: there is no curve, or one is empty.
     """
-    if not curves or not all(len(points) for points in curves.values()):
-        raise ValueError(f"curves must hold at least one, and none without points. Received: {list(curves)}.")
+    _check_curves(curves)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 3.6), layout="constrained")
         axes = figure.subplots()
-        for number, (name, points) in enumerate(curves.items()):
-            far, tar = np.transpose(points)
-            color = ACCENT if number == 0 else hexadecimal(class_color(number - 1))
-            axes.plot(np.maximum(far, LEAST_RATE), tar, drawstyle="steps-post", color=color, linewidth=1.8, label=name)
+        shown = {name: np.maximum(points, (LEAST_RATE, 0)) for name, points in curves.items()}
+        _draw_curves(axes, shown, drawstyle="steps-post")
         axes.set_xscale("log")
         axes.set_xlim(LEAST_RATE, 1)
         axes.set_ylim(0, 1.02)
-        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
         axes.xaxis.set_major_formatter(PercentFormatter(xmax=1, decimals=None))
         axes.set_xlabel("false accepts, of pairs of different people")
-        axes.grid(color=HAIRLINE, linewidth=0.7)
-        axes.set_axisbelow(True)
         axes.set_title("True accepts, of pairs of a person")
-        axes.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=9)
         return svg_text(figure)
 
 
@@ -123,19 +117,27 @@ def plot_progress(curves: Mapping[str, Sequence[Sequence[float]]], *, title: str
     Raises:
         ValueError: there is no curve, or one is empty.
     """
-    if not curves or not all(len(points) for points in curves.values()):
-        raise ValueError(f"curves must hold at least one, and none without points. Received: {list(curves)}.")
+    _check_curves(curves)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(WIDTH, 3.4), layout="constrained")
         axes = figure.subplots()
-        for number, (name, points) in enumerate(curves.items()):
-            steps, shares = np.transpose(points)
-            color = ACCENT if number == 0 else hexadecimal(class_color(number - 1))
-            axes.plot(steps, shares, color=color, linewidth=1.8, label=name)
-        axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+        _draw_curves(axes, curves)
         axes.set_xlabel("steps")
-        axes.grid(color=HAIRLINE, linewidth=0.7)
-        axes.set_axisbelow(True)
         axes.set_title(title)
-        axes.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=9)
         return svg_text(figure)
+
+
+def _check_curves(curves: Mapping[str, Sequence[Sequence[float]]]) -> None:
+    if not curves or not all(len(points) for points in curves.values()):
+        raise ValueError(f"curves must hold at least one, and none without points. Received: {list(curves)}.")
+
+
+def _draw_curves(axes: Axes, curves: Mapping[str, Sequence[Sequence[float]]], **look: str) -> None:
+    """Draw shares against something, with a name and a colour for each curve."""
+    for number, (name, points) in enumerate(curves.items()):
+        color = ACCENT if number == 0 else hexadecimal(class_color(number - 1))
+        axes.plot(*np.transpose(points), color=color, linewidth=1.8, label=name, **look)
+    axes.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+    axes.grid(color=HAIRLINE, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.legend(loc="lower right", frameon=False, labelcolor=INK, fontsize=9)

@@ -157,7 +157,7 @@ class Task(ABC):
             targets: (N, ...).
             pair: (2,), the places of the two.
         """
-        raise NotImplementedError(f"{self.name} answers for one picture at a time.")
+        raise TypeError(f"A task of {self.name} answers for one picture at a time.")
 
     @property
     def parts(self) -> Mapping[str, "Task"]:
