@@ -4,7 +4,7 @@ from kerascnn.architectures import backbone, load_weights, mobilenet_v2
 from kerascnn.data import folder, idx, mirror, open_source, pipeline, scenes_source, tfds_source
 from kerascnn.export import TFLiteModel
 from kerascnn.ops import describe
-from kerascnn.results import Classification, Detections, FaceMatch, Landmarks, Mask
+from kerascnn.results import Classification, Detections, FaceMatch, Landmarks, Mask, Stylization
 from kerascnn.runs import open_run, write_run
 from kerascnn.tasks import (
     Gallery,
@@ -16,6 +16,7 @@ from kerascnn.tasks import (
     localization,
     segmentation,
     sliding_window,
+    stylize,
     two_stage_detection,
 )
 from kerascnn.training import Checkpoint, Stage, distribute, fit, from_scratch, transfer
@@ -31,6 +32,7 @@ __all__ = [
     "Landmarks",
     "Mask",
     "Stage",
+    "Stylization",
     "TFLiteModel",
     "backbone",
     "classification",
@@ -54,6 +56,7 @@ __all__ = [
     "scenes_source",
     "segmentation",
     "sliding_window",
+    "stylize",
     "tfds_source",
     "transfer",
     "two_stage_detection",

@@ -174,3 +174,19 @@ class FaceMatch:
     def same(self) -> bool:
         """Whether the similarity is at least the threshold."""
         return self.similarity >= self.threshold
+
+
+@dataclass(frozen=True, eq=False)
+class Stylization:
+    """A picture in another one's style.
+
+    Attributes:
+        picture: uint8, (H, W, 3), RGB.
+        history: a row for each step: `step`, `height` and `width` of its level, and the costs `total`, `content`,
+            `style` and `variation`.
+        stopped: whether Ctrl-C ended the work before its last step.
+    """
+
+    picture: np.ndarray
+    history: tuple[dict[str, float], ...]
+    stopped: bool

@@ -13,6 +13,7 @@ ALLOWED = {
     "results": set(),
     "files": set(),
     "fused": set(),
+    "gradients": set(),
     "litert": set(),
     "ops": set(),
     "layers": {"ops"},
@@ -20,7 +21,7 @@ ALLOWED = {
     "metrics": {"ops"},
     "data": {"ops", "files"},
     "architectures": {"layers", "ops"},
-    "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results", "files"},
+    "tasks": {"architectures", "losses", "metrics", "ops", "layers", "results", "files", "gradients"},
     "training": {"architectures.strides", "tasks.task", "results", "files", "fused", "litert", "ops"},
     "export": {"tasks.task", "layers", "results", "ops"},
     "report": {"results", "files", "metrics.matching", "metrics.segmentation"},
@@ -30,8 +31,8 @@ ALLOWED = {
 }
 # Packages that only these parts may import: everything else runs on every backend of Keras, or without a converter.
 RESERVED = {
-    "tensorflow": {"data", "export", "fused", "litert", "training.distribution"},
-    "jax": {"training.distribution"},
+    "tensorflow": {"data", "export", "fused", "gradients", "litert", "training.distribution"},
+    "jax": {"gradients", "training.distribution"},
     "tensorflow_datasets": {"data"},
     "cv2": {"data", "metrics.segmentation"},
     "ai_edge_litert": {"export", "litert"},

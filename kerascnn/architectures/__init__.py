@@ -12,6 +12,7 @@ from kerascnn.architectures.catalogue import (
 from kerascnn.architectures.darknet import darknet19, extraction
 from kerascnn.architectures.deconvnet import deconvnet
 from kerascnn.architectures.embedding import embedder
+from kerascnn.architectures.feature_maps import feature_maps
 from kerascnn.architectures.fully_convolutional import to_fully_convolutional
 from kerascnn.architectures.heads import landmarker, localizer
 from kerascnn.architectures.inception import inception_v1
@@ -53,6 +54,7 @@ __all__ = [
     "extraction",
     "fast_rcnn",
     "faster_rcnn",
+    "feature_maps",
     "head_layers",
     "headless",
     "inception_v1",

@@ -7,6 +7,7 @@ from kerascnn.losses.landmarks import LandmarkLoss
 from kerascnn.losses.localization import LocalizationLoss
 from kerascnn.losses.rcnn import RegionClassLoss, RegionProposalLoss
 from kerascnn.losses.segmentation import SegmentationLoss
+from kerascnn.losses.style import content_cost, correlations, gram_matrix, style_cost, total_variation
 from kerascnn.losses.yolo import YoloLoss
 from kerascnn.losses.yolo_v1 import YoloV1Loss
 
@@ -25,4 +26,9 @@ __all__ = [
     "TripletLoss",
     "YoloLoss",
     "YoloV1Loss",
+    "content_cost",
+    "correlations",
+    "gram_matrix",
+    "style_cost",
+    "total_variation",
 ]

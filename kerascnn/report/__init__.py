@@ -14,6 +14,7 @@ from kerascnn.report.html import MAX_BEST, MAX_MISTAKES, by_reason, leading_spli
 from kerascnn.report.machine import name_processor
 from kerascnn.report.plots import plot_confusion, plot_history, plot_learning_rate_search
 from kerascnn.report.sheet import beside, contact_sheet, draw_annotation
+from kerascnn.report.style_plots import plot_costs
 
 __all__ = [
     "MAX_BEST",
@@ -32,6 +33,7 @@ __all__ = [
     "make_mistake",
     "name_processor",
     "plot_confusion",
+    "plot_costs",
     "plot_cumulative_error",
     "plot_detection_errors",
     "plot_history",

@@ -22,6 +22,8 @@ from kerascnn.tasks.region_proposals import RegionProposalTask, region_proposals
 from kerascnn.tasks.segmentation import SegmentationTask, segmentation
 from kerascnn.tasks.segmenter import Segmenter
 from kerascnn.tasks.sliding_window import SlidingWindow, sliding_window
+from kerascnn.tasks.style import stylize
+from kerascnn.tasks.style_costs import StyleCosts, StyleRecipe
 from kerascnn.tasks.task import Task
 from kerascnn.tasks.yolo import YoloTask, detection
 from kerascnn.tasks.yolo_v1 import YoloV1Task, detection_v1
@@ -43,6 +45,8 @@ __all__ = [
     "SegmentationTask",
     "Segmenter",
     "SlidingWindow",
+    "StyleCosts",
+    "StyleRecipe",
     "Task",
     "YoloTask",
     "YoloV1Task",
@@ -62,6 +66,7 @@ __all__ = [
     "region_proposals",
     "segmentation",
     "sliding_window",
+    "stylize",
     "two_stage_detection",
 ]
 
