@@ -30,6 +30,7 @@ from kerascnn.architectures.resnet import (
     resnet152,
 )
 from kerascnn.architectures.strides import head_layers, headless, layers_below, layers_of, stride_layers
+from kerascnn.architectures.style_network import select_style, style_network
 from kerascnn.architectures.unet import backbone_unet, unet
 from kerascnn.architectures.vgg import vgg16
 from kerascnn.architectures.weights import HEADLESS_FILE, RELEASES, WeightsReport, copy_weights, load_weights
@@ -76,7 +77,9 @@ __all__ = [
     "resnet110",
     "resnet152",
     "scratch_options",
+    "select_style",
     "stride_layers",
+    "style_network",
     "to_fully_convolutional",
     "unet",
     "vgg16",

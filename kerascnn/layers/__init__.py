@@ -11,6 +11,7 @@ from kerascnn.layers.regions import (
     RoIAlign,
     RoIMaxPooling,
 )
+from kerascnn.layers.style import StyleByPlace
 
 __all__ = [
     "AnchorGrid",
@@ -25,5 +26,6 @@ __all__ = [
     "RegionGrid",
     "RoIAlign",
     "RoIMaxPooling",
+    "StyleByPlace",
     "scaled_tanh",
 ]

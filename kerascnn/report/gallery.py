@@ -14,7 +14,8 @@ from kerascnn.report import units
 from kerascnn.report.draw import check_picture, draw_label
 from kerascnn.report.draw_annotations import VISIBLE, draw_boxes, draw_lines, draw_points
 from kerascnn.report.draw_mask import draw_legend, veil
-from kerascnn.results import Classification, Detections, FaceMatch, Landmarks, Mask
+from kerascnn.report.sheet import beside
+from kerascnn.results import Classification, Detections, FaceMatch, Landmarks, Mask, Stylization
 
 RIGHT, MISSED, WRONG = 2, 3, 4  # which colour of the palette a box has: green, vermilion or blue
 MOST_NAMED = 3  # classes of a mask, in words
@@ -189,6 +190,21 @@ def _(answer: FaceMatch, picture: np.ndarray) -> np.ndarray:
 def _(answer: FaceMatch, truth: bool, picture: np.ndarray, name: str) -> Mistake:
     said, true = ("the same person" if same else "different people" for same in (answer.same, truth))
     return Mistake(picture, true, said, f"similarity {answer.similarity:.2f}, threshold {answer.threshold:.2f}", name)
+
+
+@describe_answer.register
+def _(answer: Stylization, most: int) -> list[str]:
+    return ["stylised"]
+
+
+@draw_answer.register
+def _(answer: Stylization, picture: np.ndarray) -> np.ndarray:
+    return answer.picture
+
+
+@make_mistake.register
+def _(answer: Stylization, truth: Stylization, picture: np.ndarray, name: str) -> Mistake:
+    return Mistake(beside(picture, answer.picture), "the photo", "stylised", "", name)
 
 
 def _named(answer: FaceMatch) -> str:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from kerascnn.files import write_file
-from kerascnn.report import classification, detection, faces, landmarks, localization, segmentation, units
+from kerascnn.report import classification, detection, faces, fast_style, landmarks, localization, segmentation, units
 from kerascnn.report.draw import thumbnail
 from kerascnn.report.gallery import Mistake
 from kerascnn.report.plots import plot_history
@@ -28,7 +28,7 @@ REPORT_NAME = "report.html"
 PREFERRED_SPLITS = ("test", "validation")  # the answer comes from the first of these that was measured
 MAX_MISTAKES, MAX_BEST = 24, 6
 # px, by the section; shown at about half of it, for screens with two pixels per px. Many boxes need more room.
-THUMBNAIL_SIZES = {"detection": 576, "segmentation": 576, "faces": 400}
+THUMBNAIL_SIZES = {"detection": 576, "segmentation": 576, "faces": 400, "fast_style": 576}
 THUMBNAIL_SIZE = 288
 JPEG_QUALITY = 82
 
@@ -36,6 +36,7 @@ JPEG_QUALITY = 82
 SECTIONS = {
     "classification": classification,
     "faces": faces,
+    "fast_style": fast_style,
     "landmarks": landmarks,
     "localization": localization,
     "segmentation": segmentation,

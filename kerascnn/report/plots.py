@@ -65,7 +65,7 @@ def plot_history(rows: Sequence[Mapping[str, Any]], *, monitor: str = "accuracy"
     Args:
         rows: one mapping per epoch, in order, with the keys stage (str), epoch (int, 1-based over the whole run), loss,
             val_loss, the monitor, and val_ with its name. Where a value is NaN or None the curve has a gap.
-        monitor: name of that metric, in 0..1.
+        monitor: name of that metric, in 0..1; or `loss`, where that is what chose.
         best_epoch: the epoch whose weights the model has; None, or one that is not in the rows, circles nothing.
 
     Returns:
@@ -78,21 +78,24 @@ def plot_history(rows: Sequence[Mapping[str, Any]], *, monitor: str = "accuracy"
         raise ValueError("rows must hold at least one epoch. Received none.")
     best = next((row for row in rows if row["epoch"] == best_epoch), None)
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(WIDTH, 4.8), layout="constrained")
-        loss, metric = figure.subplots(2, 1, sharex=True)
+        alone = monitor == "loss"
+        figure = Figure(figsize=(WIDTH, 3.0 if alone else 4.8), layout="constrained")
+        panels = figure.subplots(1 if alone else 2, 1, sharex=True, squeeze=False)[:, 0]
+        loss, lowest = panels[0], panels[-1]
         _draw_curves(loss, rows, "loss", best)
-        _draw_curves(metric, rows, monitor, best)
         loss.set_ylim(bottom=0)
-        metric.yaxis.set_major_formatter(PercentFormatter(xmax=1))
-        metric.set_xlabel("epoch")
-        metric.xaxis.set_major_locator(MaxNLocator(integer=True))
-        pad = _name_stages(loss, [loss, metric], rows)
+        lowest.set_xlabel("epoch")
+        lowest.xaxis.set_major_locator(MaxNLocator(integer=True))
+        pad = _name_stages(loss, list(panels), rows)
         loss.set_title("Loss", pad=pad)
         if best is not None:
             circled = f"circled: epoch {best['epoch']}, the best"
             loss.set_title(circled, loc="right", pad=pad, color=ACCENT, fontsize=9, fontweight="normal")
-        metric.set_title(title(monitor_name(monitor)))
-        metric.legend(loc="best", frameon=False, labelcolor=MUTED, fontsize=9)
+        if not alone:
+            _draw_curves(lowest, rows, monitor, best)
+            lowest.yaxis.set_major_formatter(PercentFormatter(xmax=1))
+            lowest.set_title(title(monitor_name(monitor)))
+        lowest.legend(loc="best", frameon=False, labelcolor=MUTED, fontsize=9)
         return svg_text(figure)
 
 

@@ -11,6 +11,7 @@ from kerascnn.tasks.comparison import Comparison
 from kerascnn.tasks.detection import DetectionTask
 from kerascnn.tasks.faces import FaceTask, faces
 from kerascnn.tasks.fast_rcnn import FastRCNNTask, region_detection
+from kerascnn.tasks.fast_style import FastStyleTask, fast_style
 from kerascnn.tasks.faster_rcnn import FasterRCNNTask, two_stage_detection
 from kerascnn.tasks.gallery import Gallery
 from kerascnn.tasks.hard_negatives import find_negatives
@@ -36,6 +37,7 @@ __all__ = [
     "DetectionTask",
     "FaceTask",
     "FastRCNNTask",
+    "FastStyleTask",
     "FasterRCNNTask",
     "Gallery",
     "LandmarksTask",
@@ -55,6 +57,7 @@ __all__ = [
     "detection",
     "detection_v1",
     "faces",
+    "fast_style",
     "find_negatives",
     "fit_regressors",
     "fit_svms",
@@ -83,6 +86,7 @@ TASKS: dict[str, type[Task]] = {
         FasterRCNNTask,
         SegmentationTask,
         FaceTask,
+        FastStyleTask,
     )
 }
 

@@ -164,6 +164,11 @@ class Task(ABC):
         """Parts of the network that are measured by themselves too, by the names that cards give them: none."""
         return {}
 
+    @property
+    def exported(self) -> Mapping[str, "Task"]:
+        """What run folders are written of, by what is added to the folder's name: the task itself, and nothing."""
+        return {"": self}
+
     def answers(self, outputs: Mapping[str, np.ndarray], sizes: Sequence[tuple[int, int]] | None = None) -> list[Any]:
         """Give the results to show: those of `decode`, by default. A detector's are of the sure detections only."""
         return self.decode(outputs, sizes)

@@ -1,10 +1,14 @@
-"""stylize.py, from the command line to a picture."""
+"""stylize.py and train_fast_style.py, from the command line to pictures."""
+
+import json
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from kerascnn.export import TFLiteModel
 from kerascnn.report import read_history
+from kerascnn.runs import open_run
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +59,36 @@ def test_what_cannot_be_used_is_said_in_a_sentence(call, workplace, arguments, m
     outcome = call("stylize.py", *arguments)
     assert outcome.returncode == 2
     assert message in " ".join(outcome.stderr.split())
+
+
+@pytest.fixture(scope="module")
+def painter(run, workplace):
+    """The run folder of `train_fast_style.py --smoke`."""
+    outcome = run("train_fast_style.py", "--smoke")
+    assert outcome.returncode == 0, outcome.stderr
+    assert "test: cost removed" in outcome.stdout
+    return workplace / "saved_models" / "smoke_fast_style"
+
+
+def test_the_run_folder_of_a_fast_network_is_complete(painter):
+    card = json.loads((painter / "card.json").read_text(encoding="utf-8"))
+    assert (card["task"], card["classes"], card["monitor"]) == ("fast_style", ["0"], "loss")
+    assert set(card["export"]) == {"float32", "float16", "dynamic"} and card["export"]["float32"]["passed"]
+    metrics = card["metrics"]["test"]
+    assert metrics["score"] == max(0, 1 - metrics["total"] / metrics["untouched"])
+    page = (painter / "report.html").read_text(encoding="utf-8")
+    assert "of the cost removed on 32 photos" in page
+    assert page.index("Worst pictures, test") < page.index("Best pictures, test")
+
+
+def test_a_phone_gets_the_picture_that_keras_makes(painter):
+    task, _, _ = open_run(painter)
+    photo = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
+    found = TFLiteModel((painter / "model_float32.tflite").read_bytes()).predict(photo)["picture"]
+    np.testing.assert_allclose(found, task.serving_model().predict(photo, verbose=0)["picture"], atol=0.1)
+
+
+def test_painters_without_a_painting_are_refused(call):
+    outcome = call("train_fast_style.py")
+    assert outcome.returncode == 2
+    assert "--styles PAINTING" in outcome.stderr

@@ -11,6 +11,7 @@ from kerascnn.data.sources.folder import folder, pictures
 from kerascnn.data.sources.identities import identities
 from kerascnn.data.sources.idx import FASHION_MNIST_CLASSES, idx
 from kerascnn.data.sources.masks import masks
+from kerascnn.data.sources.photos import photos
 from kerascnn.data.sources.source import Source, Split, describe_source
 from kerascnn.data.sources.table import csv_boxes
 from kerascnn.data.sources.tfds import faces_source, scenes_source, tfds_source
@@ -30,6 +31,7 @@ __all__ = [
     "idx",
     "masks",
     "open_source",
+    "photos",
     "pictures",
     "scenes_source",
     "tfds_source",
@@ -57,7 +59,8 @@ def open_source(spec: str, *, seed: int = 0, annotation: str | None = "label") -
         spec: a folder of class folders; `tfds:NAME` or `tfds:NAME/CONFIG`; `scenes`, `scenes/CONFIG`, `faces` or
             `faces/CONFIG`, the embedded data sets; `fashion_mnist:FOLDER` or `idx:FOLDER`, a folder with the four IDX
             files; with boxes, `voc:FOLDER`, `coco:FOLDER`, `yolo:FOLDER` or `csv:FILE`; with masks, `masks:FOLDER`
-            or `binary_masks:FOLDER`; and with a folder for each person, `identities:FOLDER`.
+            or `binary_masks:FOLDER`; with a folder for each person, `identities:FOLDER`; and without any,
+            `photos:FOLDER`.
         seed: decides which training pictures become the validation split of a data set that has none.
         annotation: what the samples hold beside the picture, by its key: `label`, `boxes`, `mask`, `landmarks` or
             `identity`. None is what the words say: boxes, masks and identities for the formats with these, landmarks
@@ -102,6 +105,9 @@ def _open(spec: str, seed: int, annotation: str | None) -> Source:
     if kind == "identities" and rest:
         _check_annotation(spec, annotation, "identity")
         return identities(rest, seed=seed)
+    if kind == "photos" and rest:
+        _check_annotation(spec, annotation, "label")
+        return photos(rest, seed=seed)
     if kind in ("fashion_mnist", "idx") and rest:
         _check_annotation(spec, annotation, "label")
         return idx(rest, FASHION_MNIST_CLASSES if kind == "fashion_mnist" else None, seed=seed)
