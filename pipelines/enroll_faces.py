@@ -17,7 +17,7 @@ from pathlib import Path
 import tyro
 from console import run_script
 from files import open_some_pictures
-from people import Model, open_aligner, open_gallery, smoke_run
+from people import FaceConfig, open_aligner, open_gallery, smoke_run
 from rich.progress import track
 
 from kerascnn.data import open_source
@@ -30,13 +30,11 @@ SMOKE_FOLDER = Path("saved_models/smoke_people")
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceConfig):
     """Make somebody known by pictures, or forget somebody."""
 
     pictures: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Picture files of one person, or a folder of them, each of one face."""
-    run: Path | None = None
-    """The run folder, of train_faces.py."""
     gallery: Path = Path("people.npz")
     """The file of who is known; it is made."""
     name: str | None = None
@@ -47,12 +45,6 @@ class Config:
     """Who is to be forgotten: nothing of this person remains in the file."""
     threshold: float | None = None
     """The similarity from which on two pictures are taken for the same person, in the place of the run's."""
-    landmarks: Path | None = None
-    """A run folder of train_landmarks.py, by whose landmarks faces are aligned, if the network was trained on such."""
-    model: Model = "keras"
-    """The Keras model or one of the TFLite files."""
-    smoke: bool = False
-    """Enrol three people of the embedded data with a small run, which is trained first if it is not there."""
 
 
 def main(config: Config) -> int:

@@ -16,32 +16,24 @@ from enroll_faces import SMOKE_FOLDER
 from enroll_faces import Config as EnrolConfig
 from enroll_faces import main as enrol
 from files import check_folder, open_some_pictures
-from people import Model, open_aligner, open_gallery, smoke_run
+from people import FaceConfig, open_aligner, open_gallery, smoke_run
 from rich.progress import track
 
 from kerascnn.report import draw_answer, write_picture
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceConfig):
     """Say who is in pictures."""
 
     pictures: tyro.conf.Positional[tuple[Path, ...]] = ()
     """The picture files, or folders of them."""
-    run: Path | None = None
-    """The run folder, of train_faces.py."""
     gallery: Path = Path("people.npz")
     """Who is known, a file of enroll_faces.py."""
     top: int = 1
     """How many people to name at most, of those from the threshold on, the most alike first."""
-    landmarks: Path | None = None
-    """A run folder of train_landmarks.py, by whose landmarks faces are aligned, if the network was trained on such."""
-    model: Model = "keras"
-    """The Keras model or one of the TFLite files."""
     save: Path | None = None
     """A folder for the pictures with the answer below; it is made."""
-    smoke: bool = False
-    """Ask about people of the embedded data with a small run, which is trained first if it is not there."""
 
 
 def main(config: Config) -> int:

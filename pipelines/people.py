@@ -1,6 +1,7 @@
 """What the scripts that ask who somebody is share: a run of train_faces.py, a gallery, and faces brought into place."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,8 +15,21 @@ from kerascnn.report import read_card
 from kerascnn.runs import load_answerer, load_network, open_run
 from kerascnn.tasks import FaceTask, Gallery, LandmarksTask
 
-Model = Literal["keras", "float32", "float16", "dynamic", "int8"]
 Place = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass(frozen=True)
+class FaceConfig:
+    """The settings of every script that asks who somebody is."""
+
+    run: Path | None = None
+    """The run folder, of train_faces.py."""
+    landmarks: Path | None = None
+    """A run folder of train_landmarks.py, by whose landmarks faces are aligned, if the network was trained on such."""
+    model: Literal["keras", "float32", "float16", "dynamic", "int8"] = "keras"
+    """The Keras model or one of the TFLite files."""
+    smoke: bool = False
+    """Work on people of the embedded data with a small run, which is trained first if it is not there."""
 
 
 def open_gallery(run: Path | None, model: str, file: Path | None = None, landmarks: Path | None = None) -> Gallery:

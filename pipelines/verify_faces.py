@@ -16,7 +16,7 @@ import tyro
 from console import run_script
 from enroll_faces import write_smoke_people
 from files import open_pictures
-from people import Model, Place, open_aligner, open_gallery, smoke_run
+from people import FaceConfig, Place, open_aligner, open_gallery, smoke_run
 from rich.console import Console
 from rich.progress import track
 
@@ -28,25 +28,17 @@ AT_ONCE = 256  # pictures in memory
 
 
 @dataclass(frozen=True)
-class Config:
+class Config(FaceConfig):
     """Say whether two pictures show the same person; or measure how well a run does on pairs."""
 
     pictures: tyro.conf.Positional[tuple[Path, ...]] = ()
     """Two picture files, each of one face."""
-    run: Path | None = None
-    """The run folder, of train_faces.py."""
     pairs: Path | None = None
     """A list of pairs in LFW's format."""
     folder: Path | None = None
     """The pictures of these pairs: NAME/NAME_0001.jpg and so on."""
     threshold: float | None = None
     """The similarity from which on two pictures are taken for the same person, in the place of the run's."""
-    landmarks: Path | None = None
-    """A run folder of train_landmarks.py, by whose landmarks faces are aligned, if the network was trained on such."""
-    model: Model = "keras"
-    """The Keras model or one of the TFLite files."""
-    smoke: bool = False
-    """Compare pictures of the embedded data with a small run, which is trained first if it is not there."""
 
 
 def main(config: Config) -> int:
