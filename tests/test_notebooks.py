@@ -17,4 +17,5 @@ def test_a_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", os.environ.get("TFDS_DATA_DIR", str(tmp_path / "tfds")))
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    assert (tmp_path / "saved_models" / "notebook" / "model_int8.tflite").exists()
+    precision = "float32" if path.stem == "style" else "int8"  # networks that stylise have no file in 8 bits
+    assert (tmp_path / "saved_models" / "notebook" / f"model_{precision}.tflite").exists()

@@ -13,14 +13,13 @@ from typing import Any, ClassVar
 import keras
 import numpy as np
 from keras import layers, ops
-from PIL import Image, ImageOps
 
 from kerascnn.architectures import load_weights, select_style, style_network
 from kerascnn.layers import StyleByPlace
 from kerascnn.results import Stylization
 from kerascnn.tasks.style_costs import StyleRecipe
 from kerascnn.tasks.style_loss import RGB, StyleTransferLoss
-from kerascnn.tasks.style_pictures import BRIGHTEST, resize, scaled
+from kerascnn.tasks.style_pictures import BRIGHTEST, resize
 from kerascnn.tasks.task import Task, check_names
 
 MEASURED = 32  # pictures whose costs are computed: each takes two passes through VGG-16
@@ -42,14 +41,11 @@ class FastStyleTask(Task):
     precisions: ClassVar[tuple[str, ...]] = ("float32", "float16", "dynamic")  # 8 bits are too few for the statistics
     predicted_at_once: ClassVar[int] = 4
 
-    @property
+    @cached_property
     def training_model(self) -> keras.Model:
-        """The network; with several styles, one that asks for them in turn, and says which it asked for.
-
-        It is never `model` itself: Keras would store the loss with that, which needs the paintings.
-        """
+        """The network; with several styles, one that asks for them in turn, and says which it asked for."""
         if len(self.classes) == 1:
-            return keras.Model(self.model.input, self.model.output, name="style_network_in_training")
+            return self.model
         photos = layers.Input(self.model.inputs[0].shape[1:], name="photo")
         shares = StyleByPlace(len(self.classes), name="style_by_place")(photos)
         made = self.model({"image": photos, "style": shares})
@@ -59,9 +55,7 @@ class FastStyleTask(Task):
     @cached_property
     def loss(self) -> keras.losses.Loss:
         """See `StyleTransferLoss`."""
-        options = dict(self.loss_options)
-        files, size = options.pop("styles"), options.pop("style_size")
-        return StyleTransferLoss(StyleRecipe(**options), [_open_style(file, size) for file in files])
+        return StyleTransferLoss(**self.loss_options)
 
     @property
     def image_size(self) -> tuple[int, int]:
@@ -192,18 +186,13 @@ def fast_style(
     """
     names = tuple(Path(style).stem for style in styles)
     check_names("styles", names, at_least=1)
-    for style in styles:
-        _open_style(style, style_size)
-    model = style_network((*image_size, RGB), len(names), **options)
-    report = None if weights is None else load_weights(model, weights)
-    loss_options = dataclasses.asdict(recipe or StyleRecipe()) | {
+    loss_options = {
         "styles": [str(Path(style).resolve()) for style in styles],
         "style_size": style_size,
+        "recipe": dataclasses.asdict(recipe or StyleRecipe()),
     }
-    return FastStyleTask(model, names, report, "style_network", options, loss_options)
-
-
-def _open_style(file: str | Path, size: int) -> np.ndarray:
-    """Open a style picture and bring its longer side to a size."""
-    picture = np.asarray(ImageOps.exif_transpose(Image.open(file)).convert("RGB"))
-    return resize(picture, scaled(picture.shape[:2], size / max(picture.shape[:2])))
+    model = style_network((*image_size, RGB), len(names), **options)
+    report = None if weights is None else load_weights(model, weights)
+    task = FastStyleTask(model, names, report, "style_network", options, loss_options)
+    _ = task.loss  # opens the files, now and not when training begins
+    return task

@@ -1,42 +1,60 @@
 """What a network that stylises is trained by: the costs of style transfer, of every picture that it makes."""
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from PIL import Image, ImageOps
 
 from kerascnn.losses import content_cost, correlations, style_cost, total_variation
 from kerascnn.tasks.style_costs import StyleRecipe
+from kerascnn.tasks.style_pictures import resize, scaled
 
 Tensor = keras.KerasTensor
 
 RGB = 3
 
 
+@keras.saving.register_keras_serializable("kerascnn")
 class StyleTransferLoss(keras.losses.Loss):
     """Measure how far stylised pictures are from their photos' content and from a style.
 
     Args:
-        recipe: what counts how much.
-        styles: float or uint8, (h, w, 3) each, as large as their strokes are to be.
+        styles: picture files.
+        style_size: to which their longer side is brought, in pixels: less makes strokes finer.
+        recipe: what counts how much; by default `StyleRecipe()`.
         **options: as every Keras loss takes them.
 
     Takes photos (B, H, W, 3), RGB in 0..255, and what was made of them, (B, H, W, 3), or with several styles
     (B, H, W, 3 + S): behind the colours of each pixel stands how much of each style was asked for.
+
+    Raises:
+        OSError: for a file that is no picture.
 
     Reference:
         Johnson et al. 2016, arXiv:1603.08155, section 3.2; a mixture of styles is asked for the mixture of their
         correlations.
     """
 
-    def __init__(self, recipe: StyleRecipe, styles: Sequence[np.ndarray], **options: Any) -> None:
+    def __init__(
+        self,
+        styles: Sequence[str | Path],
+        style_size: int = 256,
+        recipe: StyleRecipe | Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> None:
         super().__init__(**options)
-        self.recipe, self.network = recipe, recipe.network()
-        maps = [self.network(np.asarray(style, np.float32)[np.newaxis]) for style in styles]
+        self.files, self.style_size = [str(style) for style in styles], style_size
+        self.recipe = StyleRecipe(**recipe) if isinstance(recipe, Mapping) else recipe or StyleRecipe()
+        pictures = [_open_style(file, style_size) for file in self.files]  # before the network, which takes longer
+        self.network = self.recipe.network()
+        maps = [self.network(picture[np.newaxis]) for picture in pictures]
         self.styles = {
-            name: ops.concatenate([correlations(each[name]) for each in maps]) for name in recipe.style_layers
+            name: ops.concatenate([correlations(each[name]) for each in maps]) for name in self.recipe.style_layers
         }
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -57,6 +75,17 @@ class StyleTransferLoss(keras.losses.Loss):
         variation = total_variation(pictures)
         total = recipe.content_weight * content + recipe.style_weight * style + recipe.variation_weight * variation
         return {"total": total, "content": content, "style": style, "variation": variation}
+
+    def get_config(self) -> dict[str, Any]:
+        """Give the arguments that make the loss again, where the files still are."""
+        own = {"styles": self.files, "style_size": self.style_size, "recipe": dataclasses.asdict(self.recipe)}
+        return super().get_config() | own
+
+
+def _open_style(file: str, size: int) -> np.ndarray:
+    """Open a style picture and bring its longer side to a size."""
+    picture = np.asarray(ImageOps.exif_transpose(Image.open(file)).convert("RGB"))
+    return resize(picture, scaled(picture.shape[:2], size / max(picture.shape[:2])))
 
 
 def _mix(styles: Tensor, shares: Tensor) -> Tensor:
