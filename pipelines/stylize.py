@@ -23,7 +23,7 @@ from smoke import smoke_pictures
 
 from kerascnn import stylize
 from kerascnn.files import write_file
-from kerascnn.report import contact_sheet, plot_costs, thumbnail, write_history, write_picture
+from kerascnn.report import HISTORY_NAME, contact_sheet, plot_costs, thumbnail, write_history, write_picture
 from kerascnn.results import Stylization
 from kerascnn.tasks import StyleRecipe
 
@@ -92,20 +92,27 @@ def main(config: Config) -> int:
     if config.content is None or not config.style:
         raise ValueError("Say what to make a picture of: --content PHOTO --style PAINTING...")
     check_folder(config.output)
-    recipe, options = _recipe(config), _options(config)
+    if config.preview_every < 1:
+        raise ValueError(f"preview_every must be at least 1. Received: {config.preview_every}.")
+    recipe = _recipe(config)
+    recipes = {beta: dataclasses.replace(recipe, style_weight=beta) for beta in config.betas}
     content, *styles = _open(config.content, *config.style)
+    options = _options(config)
     growth = Growth(config.output / "preview.png", config.preview_every)
-    network = recipe.network()
-    made = stylize(content, styles, recipe=recipe, network=network, on_step=growth.keep, **options)
+    made = stylize(content, styles, recipe=recipe, on_step=growth.keep, **options)
     _write(config.output, made, growth, recipe)
-    betas = {} if made.stopped else {recipe.style_weight: made.picture}
-    for beta in config.betas if betas else ():
-        other = dataclasses.replace(recipe, style_weight=beta)
-        betas[beta] = stylize(content, styles, recipe=other, network=network, **options).picture
+    logger.info("Wrote %s.", config.output / "picture.png")
+    if made.stopped:
+        return 130
+    betas = {recipe.style_weight: made.picture}
+    for beta, other in recipes.items():
+        made = stylize(content, styles, recipe=other, **options)
+        if made.stopped:
+            return 130
+        betas[beta] = made.picture
     if len(betas) > 1:
         write_picture(config.output / "betas.png", _sheet({f"beta {beta:g}": betas[beta] for beta in sorted(betas)}))
-    logger.info("Wrote %s.", config.output / "picture.png")
-    return 130 if made.stopped else 0
+    return 0
 
 
 class Growth:
@@ -119,7 +126,10 @@ class Growth:
     def keep(self, row: dict[str, Any], render: Callable[[], np.ndarray]) -> None:
         """Look at the picture after a step; see `stylize`."""
         if row["step"] % self.every == 0:
-            write_picture(self.preview, render())
+            try:
+                write_picture(self.preview, render())
+            except OSError as error:  # such as a full disk: the picture itself may yet be written
+                logger.warning("The preview could not be written: %s", error)
         if row["step"] == self.next:
             self.pictures[f"step {self.next}"] = render()
             self.next = max(self.next + 1, round(LATER * self.next))
@@ -149,9 +159,10 @@ def _open(*files: Path) -> list[np.ndarray]:
 
 
 def _write(output: Path, made: Stylization, growth: Growth, recipe: StyleRecipe) -> None:
-    """Write a picture, and how it came to be."""
+    """Write a picture, and how it came to be, in the place of what another run wrote."""
     write_picture(output / "picture.png", made.picture)
-    growth.preview.unlink(missing_ok=True)
+    for name in (growth.preview.name, "betas.png", "growth.png", "costs.svg", HISTORY_NAME):
+        (output / name).unlink(missing_ok=True)
     if made.history:
         write_history(output, made.history)
         write_file(output / "costs.svg", plot_costs(made.history, recipe.content_weight, recipe.style_weight))

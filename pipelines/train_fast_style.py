@@ -13,12 +13,14 @@ from pathlib import Path
 
 from console import run_script
 from smoke import smoke_pictures
-from training import TrainingConfig, make_small, train
+from training import TrainingConfig, make_small, run_name, train
 
 from kerascnn.architectures import check_options_of, style_network
 from kerascnn.data import Source
 from kerascnn.export import check_output
 from kerascnn.tasks import FastStyleTask, StyleRecipe, fast_style
+from kerascnn.tasks.style_loss import open_style
+from kerascnn.tasks.task import check_names
 from kerascnn.training import from_scratch
 
 SMOKE_RUN = "smoke_fast_style"
@@ -61,12 +63,7 @@ def main(config: Config) -> int:
     config = _smoke(config) if config.smoke else config
     if not config.styles:
         raise ValueError("Say whose style is to be learnt: --styles PAINTING...")
-    check_options_of("style_network", config.options, style_network)
-    if config.output is not None and len(config.styles) > 1:
-        for style in config.styles:
-            check_output(
-                config.output.with_name(f"{config.output.name}_{Path(style).stem}"), overwrite=config.overwrite
-            )
+    _check(config)
     recipe = StyleRecipe(
         content_weight=config.content_weight,
         style_weight=config.style_weight,
@@ -80,6 +77,24 @@ def main(config: Config) -> int:
 
     stages = from_scratch(config.epochs, learning_rate=config.learning_rate, weight_decay=0.0, patience=config.patience)
     return train(config, make_task, stages, annotation=FastStyleTask.annotation, weights=config.weights)
+
+
+def _check(config: Config) -> None:
+    """Refuse what cannot be trained before the photos are read."""
+    check_options_of("style_network", config.options, style_network)
+    names = [Path(style).stem for style in config.styles]
+    check_names("styles", names, at_least=1)
+    for style in config.styles:
+        open_style(style, config.style_size)
+    style_network((*config.image_size, 3), len(names), **{"width": config.width} | config.options)
+    if config.batch_size % len(names):
+        raise ValueError(
+            f"batch_size must be a multiple of the {len(names)} styles, which take turns in a batch. "
+            f"Received: {config.batch_size}."
+        )
+    output = config.output or Path("saved_models") / run_name(config.data)
+    for name in names if len(names) > 1 else ():
+        check_output(output.with_name(f"{output.name}_{name}"), overwrite=config.overwrite)
 
 
 def _smoke(config: Config) -> Config:

@@ -207,27 +207,17 @@ def train(
     }
     facts = RunFacts(run_command(), settings, config.seed, started)
     proposals = None if search is None else search.settings
-    if keras.backend.backend() == "tensorflow":
-        status = 0
-        for suffix, own in task.exported.items():
-            path = output.with_name(output.name + suffix)
-            card = write_run(
-                path,
-                own,
-                source,
-                history,
-                facts,
-                headless_weights=headless_weights,
-                proposals=proposals,
-                overwrite=config.overwrite,
-                keep_over_budget=config.keep_over_budget,
-            )
+    status = 0
+    for suffix, own in task.exported.items():
+        path = output.with_name(output.name + suffix)
+        run = (path, own, source, history, facts)
+        written = {"headless_weights": headless_weights, "proposals": proposals}
+        if keras.backend.backend() == "tensorflow":
+            replaced = {"overwrite": config.overwrite, "keep_over_budget": config.keep_over_budget}
+            card = write_run(*run, **written, **replaced)
             status |= print_exports(path, card, config.keep_over_budget)
-    else:
-        trained = write_trained_run(
-            output, task, source, history, facts, headless_weights=headless_weights, proposals=proposals
-        )
-        status = _export_on_tensorflow(trained, output, config)
+        else:
+            status |= _export_on_tensorflow(write_trained_run(*run, **written), path, config)
     checkpoint.remove()
     return status
 

@@ -11,7 +11,8 @@ from keras import layers, ops
 class StyleByPlace(layers.Layer):
     """Ask for the styles in turn: the first picture of a batch gets the first style, and so on.
 
-    Since every epoch has another order, each picture is seen in each style in time, without a random number.
+    Where every epoch has another order, each picture is seen in each style in time, without a random number. A batch
+    should be a multiple of the styles: a smaller one never asks for the last of them.
 
     Args:
         count: of styles.

@@ -9,7 +9,7 @@ from kerascnn.report.draw import draw_label, thumbnail, write_picture
 from kerascnn.report.draw_annotations import draw_boxes, draw_points
 from kerascnn.report.face_plots import plot_map, plot_progress, plot_roc, plot_similarities
 from kerascnn.report.gallery import Mistake, describe_answer, draw_answer, make_mistake
-from kerascnn.report.history import read_history, write_history
+from kerascnn.report.history import HISTORY_NAME, read_history, write_history
 from kerascnn.report.html import MAX_BEST, MAX_MISTAKES, by_reason, leading_split, write_html
 from kerascnn.report.machine import name_processor
 from kerascnn.report.plots import plot_confusion, plot_history, plot_learning_rate_search
@@ -17,6 +17,7 @@ from kerascnn.report.sheet import beside, contact_sheet, draw_annotation
 from kerascnn.report.style_plots import plot_costs
 
 __all__ = [
+    "HISTORY_NAME",
     "MAX_BEST",
     "MAX_MISTAKES",
     "Mistake",

@@ -8,7 +8,7 @@ from scipy.optimize import Bounds, minimize
 
 Costs = Mapping[str, float]
 Compute = Callable[[np.ndarray], tuple[Costs, np.ndarray]]  # costs, one of which is `total`, and its gradient
-OnStep = Callable[[np.ndarray, Costs], None]  # the picture after a step, and its costs before the next
+OnStep = Callable[[np.ndarray, Costs], None]  # the picture after a step, and its costs
 
 BRIGHTEST = 255.0
 
@@ -54,10 +54,11 @@ def descend_adam(
         on_step: is called after each.
         learning_rate: about how many grey levels a pixel changes in a step.
     """
-    pixels = keras.Variable(picture, dtype="float32")
-    optimizer = keras.optimizers.Adam(learning_rate)
+    pixels, optimizer = keras.Variable(picture, dtype="float32"), keras.optimizers.Adam(learning_rate)
+    _, gradient = compute(picture)
     for _ in range(steps):
-        costs, gradient = compute(keras.ops.convert_to_numpy(pixels))
         optimizer.apply([keras.ops.convert_to_tensor(gradient)], [pixels])
         pixels.assign(keras.ops.clip(pixels, 0.0, BRIGHTEST))
-        on_step(keras.ops.convert_to_numpy(pixels), costs)
+        picture = keras.ops.convert_to_numpy(pixels)
+        costs, gradient = compute(picture)
+        on_step(picture, costs)

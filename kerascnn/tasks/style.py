@@ -55,7 +55,8 @@ def stylize(
             strokes finer.
         style_weights: how much each style counts, not negative; all alike by default.
         masks: for each style, (H, W) bool or in 0..1, where it goes; everywhere by default.
-        start: `content`; `noise`, as the notes have it; or a picture, uint8, of any size, to go on from.
+        start: `content`; `noise`, as the notes have it; or a picture, uint8, of the content's ratio, to go on from, at
+            the last level only.
         colors: `style` takes the style's. `match` gives the style the content's before, their mean and covariance.
             `luminance` changes nothing but brightness.
         optimizer: `lbfgs` or `adam`.
@@ -77,10 +78,11 @@ def stylize(
         >>> stylize(photo, painting).picture  # uint8, of the size of the photo
     """
     recipe, styles = recipe or StyleRecipe(), [style] if isinstance(style, np.ndarray) else list(style)
+    masks = [masks] if isinstance(masks, np.ndarray) and masks.ndim == 2 else masks
     _check(optimizer, steps, style_weights, len(styles))
     options = {"image_size": image_size, "style_scale": style_scale, "masks": masks, "start": start, "colors": colors}
     pictures = prepare_pictures(content, styles, **options, seed=seed)
-    levels = _levels(pictures.content.shape[:2], steps)
+    levels = _levels(pictures.content.shape[:2], steps[-1:] if isinstance(start, np.ndarray) else steps)
     network = network or recipe.network()
     history: list[dict[str, Any]] = []
     bar = keras.utils.Progbar(sum(count for _, count in levels), verbose=verbose, stateful_metrics=COSTS)
@@ -117,9 +119,11 @@ def _levels(size: Size, steps: Sequence[int]) -> list[tuple[Size, int]]:
 def _check(optimizer: str, steps: Sequence[int], style_weights: Sequence[float] | None, styles: int) -> None:
     if optimizer not in OPTIMIZERS:
         raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}. Received: optimizer={optimizer!r}.")
-    if not steps or min(steps) < 1:
+    if isinstance(steps, int) or not steps or min(steps) < 1:
         raise ValueError(f"steps must be at least 1 for each level, and one level. Received: steps={steps}.")
-    if style_weights is not None and (len(style_weights) != styles or min(style_weights) < 0 or not any(style_weights)):
+    if style_weights is not None and (
+        len(style_weights) != styles or not min(style_weights) >= 0 or not 0 < sum(style_weights) < np.inf
+    ):
         raise ValueError(
             f"style_weights must be {styles} numbers, one for each style, none negative and not all 0. "
             f"Received: {style_weights}."

@@ -40,7 +40,7 @@ class StyleRecipe:
         pooling: "max", or "average" in its place, see `kerascnn.architectures.feature_maps`.
 
     Raises:
-        ValueError: for a weight that is negative, or not one that is positive.
+        ValueError: for a weight that is negative or no number, or where nothing counts.
     """
 
     content_weight: float = 1.0
@@ -54,15 +54,49 @@ class StyleRecipe:
 
     def __post_init__(self) -> None:
         """Refuse weights with which nothing can be minimised."""
-        costs = (self.content_weight, self.style_weight, self.variation_weight)
-        every = (*costs, *self.content_layers.values(), *self.style_layers.values())
-        if min(every) < 0 or not any(costs):
-            raise ValueError(f"Weights must not be negative, and that of one cost positive. Received: {self}.")
+        every = (self.content_weight, self.style_weight, self.variation_weight)
+        every = (*every, *self.content_layers.values(), *self.style_layers.values())
+        if not all(0 <= weight < np.inf for weight in every) or not (
+            self.counted_content or self.counted_style or self.variation_weight
+        ):
+            raise ValueError(
+                f"Weights must not be negative, and those of one cost and one of its layers positive. Received: {self}."
+            )
+        object.__setattr__(self, "weights", None if self.weights is None else str(self.weights))  # for cards
+
+    @property
+    def counted_content(self) -> dict[str, float]:
+        """The layers of the content cost that count, with their weights: none, where alpha is 0."""
+        return {name: weight for name, weight in self.content_layers.items() if weight * self.content_weight}
+
+    @property
+    def counted_style(self) -> dict[str, float]:
+        """The layers of the style cost that count, with their weights: none, where beta is 0."""
+        return {name: weight for name, weight in self.style_layers.items() if weight * self.style_weight}
 
     def network(self) -> keras.Model:
-        """Build the network whose maps are compared; see `feature_maps`."""
-        names = list(dict.fromkeys([*self.content_layers, *self.style_layers]))
+        """Build the network whose maps are compared, up to the last layer that counts; see `feature_maps`."""
+        names = list(self.counted_content | self.counted_style) or list(self.style_layers)[:1]
         return feature_maps(self.architecture, names, pooling=self.pooling, weights=self.weights)
+
+    def sum_up(
+        self, content: Mapping[str, Tensor], style: Mapping[str, Tensor], variation: Tensor
+    ) -> dict[str, Tensor]:
+        """Sum the costs up.
+
+        Args:
+            content: of each layer of `counted_content`, (B,).
+            style: of each layer of `counted_style`, (B,).
+            variation: (B,).
+
+        Returns:
+            `total`, `content`, `style` and `variation`, (B,) each; what does not count is 0.
+        """
+        nothing = ops.zeros_like(variation)
+        contents = sum((weight * content[name] for name, weight in self.counted_content.items()), start=nothing)
+        styles = sum((weight * style[name] for name, weight in self.counted_style.items()), start=nothing)
+        total = self.content_weight * contents + self.style_weight * styles + self.variation_weight * variation
+        return {"total": total, "content": contents, "style": styles, "variation": variation}
 
 
 class StyleCosts:
@@ -89,30 +123,27 @@ class StyleCosts:
         self.network, self.recipe = network, recipe
         self._style_weights = _normalise([1.0] * len(styles) if style_weights is None else style_weights)
         maps = network(_to_batch(content))
-        self._content = {name: maps[name] for name in recipe.content_layers}
+        self._content = {name: maps[name] for name in recipe.counted_content}
         found = [network(_to_batch(style)) for style in styles]
         self._styles = {
-            name: ops.concatenate([correlations(each[name]) for each in found]) for name in recipe.style_layers
+            name: ops.concatenate([correlations(each[name]) for each in found]) for name in recipe.counted_style
         }
         self._masks = {
-            name: None if masks is None else _shrink(masks, maps[name].shape[1:3]) for name in recipe.style_layers
+            name: None if masks is None else _shrink(masks, maps[name].shape[1:3]) for name in recipe.counted_style
         }
 
     def __call__(self, picture: Tensor) -> dict[str, Any]:
         """Compute the `total` cost of a picture (1, H, W, 3), and its parts `content`, `style` and `variation`."""
-        maps, recipe = self.network(picture), self.recipe
-        content = sum(
-            weight * content_cost(self._content[name], maps[name])[0] for name, weight in recipe.content_layers.items()
-        )
-        style = sum(weight * self._measure_style(name, maps[name]) for name, weight in recipe.style_layers.items())
-        variation = total_variation(picture)[0]
-        total = recipe.content_weight * content + recipe.style_weight * style + recipe.variation_weight * variation
-        return {"total": total, "content": content, "style": style, "variation": variation}
+        maps = self.network(picture)
+        content = {name: content_cost(wanted, maps[name]) for name, wanted in self._content.items()}
+        style = {name: self._measure_style(name, maps[name]) for name in self._styles}
+        costs = self.recipe.sum_up(content, style, total_variation(picture))
+        return {name: cost[0] for name, cost in costs.items()}
 
     def _measure_style(self, name: str, features: Tensor) -> Tensor:
-        """Compute the cost of all styles in one layer."""
+        """Compute the cost of all styles in one layer, (1,)."""
         costs = style_cost(self._styles[name], correlations(features, self._masks[name]))
-        return ops.sum(costs * ops.convert_to_tensor(self._style_weights))
+        return ops.sum(costs * ops.convert_to_tensor(self._style_weights), keepdims=True)
 
 
 def _to_batch(picture: np.ndarray) -> Tensor:

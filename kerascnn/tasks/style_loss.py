@@ -50,11 +50,11 @@ class StyleTransferLoss(keras.losses.Loss):
         super().__init__(**options)
         self.files, self.style_size = [str(style) for style in styles], style_size
         self.recipe = StyleRecipe(**recipe) if isinstance(recipe, Mapping) else recipe or StyleRecipe()
-        pictures = [_open_style(file, style_size) for file in self.files]  # before the network, which takes longer
+        pictures = [open_style(file, style_size) for file in self.files]  # before the network, which takes longer
         self.network = self.recipe.network()
         maps = [self.network(picture[np.newaxis]) for picture in pictures]
         self.styles = {
-            name: ops.concatenate([correlations(each[name]) for each in maps]) for name in self.recipe.style_layers
+            name: ops.concatenate([correlations(each[name]) for each in maps]) for name in self.recipe.counted_style
         }
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -63,18 +63,13 @@ class StyleTransferLoss(keras.losses.Loss):
 
     def costs(self, photos: Tensor, made: Tensor) -> dict[str, Tensor]:
         """Compute the `total` cost of each picture and its parts `content`, `style` and `variation`, (B,) each."""
-        recipe, pictures, shares = self.recipe, made[..., :RGB], made[:, 0, 0, RGB:]
+        pictures, shares = made[..., :RGB], made[:, 0, 0, RGB:]
         wanted, found = self.network(ops.cast(photos, "float32")), self.network(pictures)
-        content = sum(
-            weight * content_cost(wanted[name], found[name]) for name, weight in recipe.content_layers.items()
-        )
-        style = sum(
-            weight * style_cost(_mix(self.styles[name], shares), correlations(found[name]))
-            for name, weight in recipe.style_layers.items()
-        )
-        variation = total_variation(pictures)
-        total = recipe.content_weight * content + recipe.style_weight * style + recipe.variation_weight * variation
-        return {"total": total, "content": content, "style": style, "variation": variation}
+        content = {name: content_cost(wanted[name], found[name]) for name in self.recipe.counted_content}
+        style = {
+            name: style_cost(_mix(styles, shares), correlations(found[name])) for name, styles in self.styles.items()
+        }
+        return self.recipe.sum_up(content, style, total_variation(pictures))
 
     def get_config(self) -> dict[str, Any]:
         """Give the arguments that make the loss again, where the files still are."""
@@ -82,9 +77,17 @@ class StyleTransferLoss(keras.losses.Loss):
         return super().get_config() | own
 
 
-def _open_style(file: str, size: int) -> np.ndarray:
-    """Open a style picture and bring its longer side to a size."""
-    picture = np.asarray(ImageOps.exif_transpose(Image.open(file)).convert("RGB"))
+def open_style(file: str | Path, size: int) -> np.ndarray:
+    """Open a style picture and bring its longer side to a size: float32, (h, w, 3).
+
+    Raises:
+        OSError: for a file that is no picture.
+        ValueError: for one of more pixels than Pillow takes.
+    """
+    try:
+        picture = np.asarray(ImageOps.exif_transpose(Image.open(file)).convert("RGB"))
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{file} is too large for a painting: {error}") from error
     return resize(picture, scaled(picture.shape[:2], size / max(picture.shape[:2])))
 
 

@@ -68,7 +68,7 @@ def prepare_pictures(
     _check_choices(start, colors)
     _check_masks(masks, len(styles), content.shape[:2])
     size = _result_size(content.shape[:2], image_size)
-    if style_scale <= 0:
+    if not 0 < style_scale < np.inf:
         raise ValueError(f"style_scale must be positive. Received: style_scale={style_scale}.")
     sides = [style_scale * max(size) / max(style.shape[:2]) for style in styles]
     content = resize(content, size)
@@ -80,6 +80,7 @@ def prepare_pictures(
         content = to_grey(content)
         styles = [match_luminance(to_grey(style), content) for style in styles]
     if isinstance(start, np.ndarray):
+        _check_ratio(start.shape[:2], size)
         begun = resize(start, size)
     else:
         begun = np.random.default_rng(seed).uniform(0, BRIGHTEST, content.shape) if start == "noise" else content
@@ -98,13 +99,15 @@ def resize(picture: np.ndarray, size: Size) -> np.ndarray:
 
 
 def scaled(size: Size, scale: float) -> Size:
-    """Multiply both sides of a picture, but for one that would become too small."""
-    scale = max(scale, SMALLEST / min(size))
-    return round(size[0] * scale), round(size[1] * scale)
+    """Multiply both sides of a picture, but for one that would become too small; then it stays, or is enlarged."""
+    scale = max(scale, min(1.0, SMALLEST / min(size)))
+    return tuple(max(SMALLEST, round(side * scale)) for side in size)
 
 
 def _result_size(size: Size, image_size: int | None) -> Size:
     """Give (height, width) of a result whose longer side is given."""
+    if image_size is not None and not isinstance(image_size, int):
+        raise TypeError(f"image_size must be the longer side, an integer. Received: image_size={image_size!r}.")
     scale = 1.0 if image_size is None else image_size / max(size)
     result = round(size[0] * scale), round(size[1] * scale)
     if min(result) < SMALLEST:
@@ -123,6 +126,14 @@ def _check_pictures(**pictures: Sequence[np.ndarray]) -> None:
                 raise TypeError(f"{name} must be uint8, RGB in 0..255. Received: {kind}.")
             if picture.ndim != 3 or picture.shape[2] != 3 or not picture.size:
                 raise ValueError(f"{name} must be (height, width, 3). Received: {picture.shape}.")
+
+
+def _check_ratio(size: Size, wanted: Size) -> None:
+    """Refuse a picture to go on from that would be squashed."""
+    if abs(size[0] * max(wanted) / max(size) - wanted[0]) > 1 or abs(size[1] * max(wanted) / max(size) - wanted[1]) > 1:
+        raise ValueError(
+            f"start must have the ratio of the content, {wanted[0]} x {wanted[1]}. Received: {size[0]} x {size[1]}."
+        )
 
 
 def _check_choices(start: str | np.ndarray, colors: str) -> None:
@@ -144,7 +155,7 @@ def _check_masks(masks: Sequence[np.ndarray] | None, styles: int, size: Size) ->
             f"Received: {shapes}."
         )
     for mask in masks:
-        if np.min(mask) < 0 or np.max(mask) > 1 or not np.any(mask):
+        if not (np.min(mask) >= 0 and np.max(mask) <= 1 and np.any(mask)):
             raise ValueError(
                 "masks must be in 0..1 and cover something: True where the style goes. "
                 f"Received values from {np.min(mask)} to {np.max(mask)}."

@@ -22,6 +22,11 @@ TESTS = (
     "losses/test_identities.py::test_the_margin_is_added_to_the_own_angle",
     "metrics/test_embedding.py",
     "architectures/test_embedding.py::test_pairs_are_the_more_alike_the_nearer_they_are",
+    "losses/test_style.py",
+    "test_gradients.py::test_values_and_gradient_by_hand",
+    "tasks/test_style.py::test_the_total_is_the_weighted_sum",
+    "tasks/test_style.py::test_a_seed_gives_the_same_picture",
+    "tasks/test_style.py::test_the_costs_of_a_step_are_those_of_its_picture",
     "architectures/test_unet.py::test_a_network_of_a_known_size_is_that_of_any",
 )
 

@@ -7,6 +7,7 @@ import pytest
 from kerascnn.gradients import compile_gradient
 from kerascnn.ops.colors import to_grey
 from kerascnn.tasks import style as module
+from kerascnn.tasks.descent import descend_adam, descend_lbfgs
 from kerascnn.tasks.style import stylize
 from kerascnn.tasks.style_costs import StyleCosts, StyleRecipe
 
@@ -162,11 +163,31 @@ def test_ctrl_c_keeps_the_last_picture(network, pictures):
     assert [each.shape[:2] for each in seen] == [(41, 57), (41, 57), (82, 114)]
 
 
-def test_a_picture_can_be_gone_on_from(network, pictures):
-    options = {"network": network, "optimizer": "adam", "steps": [4], **QUIET}
+def test_a_picture_can_be_gone_on_from_at_its_size(network, pictures):
+    options = {"network": network, "optimizer": "adam", "steps": [3, 4], "image_size": 114, **QUIET}
     first = stylize(*pictures, **options)
     after = stylize(*pictures, start=first.picture, **options)
+    assert [row["width"] for row in after.history] == [114] * 4
     assert after.history[-1]["total"] < first.history[-1]["total"]
+
+
+@pytest.mark.parametrize("descend", [descend_lbfgs, descend_adam])
+def test_the_costs_of_a_step_are_those_of_its_picture(network, pictures, descend):
+    compute, seen = compile_gradient(StyleCosts(network, RECIPE, pictures[0], [pictures[1]]), of="total"), []
+    descend(compute, pictures[0][np.newaxis].astype("float32"), 4, lambda *step: seen.append(step))
+    assert len(seen) == 4
+    for picture, costs in seen:
+        assert costs["total"] == pytest.approx(compute(picture)[0]["total"], rel=1e-4)
+        assert picture.min() >= 0 and picture.max() <= 255
+    totals = [costs["total"] for _, costs in seen]
+    assert totals == sorted(totals, reverse=True)
+
+
+def test_one_mask_needs_no_list(network, pictures):
+    mask = np.arange(57)[np.newaxis] < np.full((41, 1), 20)
+    options = {"network": network, "steps": [2], **QUIET}
+    alone, listed = (stylize(*pictures, masks=masks, **options).picture for masks in (mask, [mask]))
+    np.testing.assert_array_equal(alone, listed)
 
 
 def test_fewer_steps_are_taken_where_nothing_is_to_be_gained(network, pictures):
@@ -192,6 +213,12 @@ def test_every_optimizer_is_called_by_its_name(pictures):
         ({"style": [np.zeros((9, 9, 4), np.uint8)]}, ValueError, "style must be"),
         ({"start": "white"}, ValueError, "start must be.*'white'"),
         ({"start": np.zeros((9, 9, 3))}, TypeError, "start must be uint8"),
+        ({"start": np.zeros((57, 41, 3), np.uint8)}, ValueError, "ratio of the content, 41 x 57"),
+        ({"image_size": (64, 64)}, TypeError, "image_size must be the longer side"),
+        ({"style_scale": float("nan")}, ValueError, "style_scale must be positive"),
+        ({"steps": 3}, ValueError, "steps must be"),
+        ({"style_weights": [float("nan")]}, ValueError, "style_weights must be 1 numbers"),
+        ({"masks": [np.full((41, 57), np.nan)]}, ValueError, "in 0..1"),
         ({"colors": "grey"}, ValueError, "style, match, luminance.*'grey'"),
         ({"image_size": 20}, ValueError, "Give a larger image_size"),
         ({"style_scale": 0}, ValueError, "style_scale must be positive"),
@@ -211,10 +238,25 @@ def test_what_cannot_be_used_is_refused_before_work_starts(pictures, options, er
         stylize(**arguments, **QUIET)
 
 
-@pytest.mark.parametrize("weights", [{"content_weight": -1}, {"content_weight": 0, "style_weight": 0}])
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {"content_weight": -1},
+        {"content_weight": 0, "style_weight": 0},
+        {"style_weight": float("nan")},
+        {"style_weight": 0, "content_layers": {}},
+        {"content_weight": 0, "style_layers": {"block1_conv1_rgb": 0.0}},
+    ],
+)
 def test_recipes_of_nothing_are_refused(weights):
-    with pytest.raises(ValueError, match="must not be negative, and that of one cost positive"):
+    with pytest.raises(ValueError, match="must not be negative, and those of one cost and one of its layers positive"):
         StyleRecipe(**weights)
+
+
+def test_the_network_ends_with_the_last_layer_that_counts():
+    recipe = StyleRecipe(style_weight=0, **SHALLOW)
+    assert list(recipe.network().output) == ["block1_conv1_rgb"]
+    assert StyleRecipe(0, 0, 1, **SHALLOW).network().layers  # total variation alone
 
 
 def test_pictures_given_are_not_changed(network, pictures):
