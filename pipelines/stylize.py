@@ -1,6 +1,7 @@
 """Make a picture with the content of one picture and the style of another.
 
     python pipelines/stylize.py --content photo.jpg --style painting.jpg --output stylized
+    python pipelines/stylize.py --content photo.jpg --run saved_models/painter              # in one pass
 
 The folder then holds picture.png; growth.png, how it came to be; costs.svg and history.csv, the costs of each step;
 and, with --betas, betas.png, what other weights of the style give. Ctrl-C ends with the picture as it is, from which
@@ -25,7 +26,8 @@ from kerascnn import stylize
 from kerascnn.files import write_file
 from kerascnn.report import HISTORY_NAME, contact_sheet, plot_costs, thumbnail, write_history, write_picture
 from kerascnn.results import Stylization
-from kerascnn.tasks import StyleRecipe
+from kerascnn.runs import open_run
+from kerascnn.tasks import FastStyleTask, StyleRecipe
 
 logger = logging.getLogger("__main__")
 
@@ -42,6 +44,8 @@ class Config:
     """The picture whose content is wanted."""
     style: tuple[Path, ...] = ()
     """The picture, or the pictures, whose style is wanted."""
+    run: Path | None = None
+    """A run folder of train_fast_style.py, whose network makes the picture in one pass, in the place of a style."""
     output: Path = Path("stylized")
     """The folder for what is made."""
     image_size: int | None = 512
@@ -89,9 +93,11 @@ class Config:
 def main(config: Config) -> int:
     """Stylise and write. Returns the exit status: 130 if Ctrl-C ended it early."""
     config = _smoke(config) if config.smoke else config
-    if config.content is None or not config.style:
-        raise ValueError("Say what to make a picture of: --content PHOTO --style PAINTING...")
+    if config.content is None or bool(config.style) == (config.run is not None):
+        raise ValueError("Say what to make a picture of: --content PHOTO --style PAINTING..., or --run in its place.")
     check_folder(config.output)
+    if config.run is not None:
+        return _paint(config)
     if config.preview_every < 1:
         raise ValueError(f"preview_every must be at least 1. Received: {config.preview_every}.")
     recipe = _recipe(config)
@@ -133,6 +139,21 @@ class Growth:
         if row["step"] == self.next:
             self.pictures[f"step {self.next}"] = render()
             self.next = max(self.next + 1, round(LATER * self.next))
+
+
+def _paint(config: Config) -> int:
+    """Make the picture in one pass, by the network of a run."""
+    task, _, _ = open_run(config.run)
+    if not isinstance(task, FastStyleTask):
+        raise ValueError(f"{config.run} is no run of train_fast_style.py: its task is {task.name}.")
+    (content,) = _open(config.content)
+    if config.image_size is not None:
+        longer = config.image_size / max(content.shape[:2])
+        size = tuple(max(1, round(side * longer)) for side in content.shape[:2])
+        content = np.asarray(Image.fromarray(content).resize(size[::-1], Image.Resampling.BICUBIC))
+    write_picture(config.output / "picture.png", task.stylize(content).picture)
+    logger.info("Wrote %s.", config.output / "picture.png")
+    return 0
 
 
 def _recipe(config: Config) -> StyleRecipe:

@@ -15,6 +15,7 @@ import numpy as np
 from keras import layers, ops
 
 from kerascnn.architectures import load_weights, select_style, style_network
+from kerascnn.architectures.style_network import STRIDE
 from kerascnn.layers import StyleByPlace
 from kerascnn.results import Stylization
 from kerascnn.tasks.style_costs import StyleRecipe
@@ -140,6 +141,31 @@ class FastStyleTask(Task):
         if len(self.classes) > 1:
             raise ValueError(f"Choose one of the styles {', '.join(self.classes)}: task.of_style(name).")
         return keras.Model(self.model.input, {"picture": self.model.output}, name=self.model.name)
+
+    @cached_property
+    def _any_size(self) -> keras.Model:
+        """The network with its weights, for pictures of any size that is a multiple of its stride."""
+        network = style_network((None, None, RGB), len(self.classes), **self.options)
+        network.set_weights(self.model.get_weights())
+        return network
+
+    def stylize(self, picture: np.ndarray) -> Stylization:
+        """Stylise a picture at its own size, where files for phones have one size.
+
+        Args:
+            picture: uint8, (H, W, 3), RGB, each side at least 16.
+
+        Raises:
+            ValueError: for another shape, or several styles: see `of_style`.
+        """
+        if len(self.classes) > 1:
+            raise ValueError(f"Choose one of the styles {', '.join(self.classes)}: task.of_style(name).")
+        if picture.ndim != 3 or picture.shape[2] != RGB or min(picture.shape[:2]) < 4 * STRIDE:
+            raise ValueError(f"picture must be (height, width, 3), at least 16 x 16. Received: {picture.shape}.")
+        height, width = picture.shape[:2]
+        padded = np.pad(picture, [(0, -height % STRIDE), (0, -width % STRIDE), (0, 0)], mode="reflect")
+        made = self._any_size.predict_on_batch(padded[np.newaxis].astype(np.float32))[0, :height, :width]
+        return Stylization(np.rint(made).astype(np.uint8), (), stopped=False)
 
     def of_style(self, name: str) -> "FastStyleTask":
         """Give the task of one of several styles, with the weights as they are now.

@@ -83,6 +83,15 @@ def test_the_run_folder_of_a_fast_network_is_complete(painter):
     assert page.index("Worst pictures, test") < page.index("Best pictures, test")
 
 
+def test_a_photo_is_stylised_in_one_pass_at_its_ratio(call, workplace, painter):
+    (workplace / "photo.png").write_bytes(encode((40, 99), 0))
+    arguments = ("--content", "photo.png", "--image-size", "66", "--output", "painted")
+    outcome = call("stylize.py", *arguments, "--run", painter)
+    assert outcome.returncode == 0, outcome.stderr
+    assert Image.open(workplace / "painted" / "picture.png").size == (66, 27)
+    assert call("stylize.py", *arguments, "--run", painter, "--style", "photo.png").returncode == 2
+
+
 def test_a_phone_gets_the_picture_that_keras_makes(painter):
     task, _, _ = open_run(painter)
     photo = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)

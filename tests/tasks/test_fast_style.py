@@ -117,6 +117,18 @@ def test_answers_are_pictures_of_the_size_that_is_wanted(make, paintings, photos
     np.testing.assert_array_equal(task.best(outputs, photos[::-1][:2]), order[::-1])
 
 
+def test_pictures_of_any_size_are_stylised_at_it(make, paintings, photos):
+    task = make(paintings[0])
+    np.testing.assert_allclose(
+        task.stylize(photos[0]).picture, task.serving_model()(photos[:1])["picture"][0], atol=0.51
+    )
+    picture = np.random.default_rng(2).integers(0, 256, (37, 50, 3), np.uint8)
+    assert task.stylize(picture).picture.shape == (37, 50, 3)
+    for wrong in (picture[:15], picture[..., 0]):
+        with pytest.raises(ValueError, match="at least 16 x 16"):
+            task.stylize(wrong)
+
+
 def test_a_stored_network_is_the_same_task(recipe, task, photos, tmp_path):
     single = task.of_style("blots")
     single.model.save(tmp_path / "model.keras")
@@ -127,8 +139,9 @@ def test_a_stored_network_is_the_same_task(recipe, task, photos, tmp_path):
 
 
 def test_what_cannot_be_used_is_refused(make, task, paintings, tmp_path):
-    with pytest.raises(ValueError, match="Choose one of the styles stripes, blots"):
-        task.serving_model()
+    for ask in (task.serving_model, lambda: task.stylize(np.zeros((32, 40, 3), np.uint8))):
+        with pytest.raises(ValueError, match="Choose one of the styles stripes, blots"):
+            ask()
     with pytest.raises(ValueError, match=r"The styles are stripes, blots\. Received: 'dots'"):
         task.of_style("dots")
     with pytest.raises(ValueError, match="styles must be at least 1 different names"):
