@@ -13,7 +13,7 @@ demo: $(VENV)/.installed
 		--head-epochs 4 --fine-tune-epochs 4 --output saved_models/demo --overwrite --resume
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --durations 40
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
