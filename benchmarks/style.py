@@ -27,10 +27,14 @@ from reporting import check_writable, report
 
 from kerascnn import stylize
 from kerascnn.gradients import compile_gradient
+from kerascnn.report import contact_sheet, thumbnail
 from kerascnn.tasks import StyleCosts, StyleRecipe
 from kerascnn.tasks.style_pictures import prepare_pictures
 
 CONTENT, STYLE = "tubingen.jpg", "starry_night.jpg"
+PHOTOS = (CONTENT, "golden_gate.jpg", "hoovertowernight.jpg")
+PAINTINGS = (STYLE, "the_scream.jpg", "shipwreck.jpg")
+CELL, JPEG_QUALITY = (240, 180), 88  # px of a picture in the gallery, width and height
 RATES = (2.0, 5.0, 10.0)  # of the plain recipe, in grey levels; the best one is what is compared with
 SPLIT_AT = ("block1_conv1_rgb", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1")
 REPEATS = 7
@@ -48,6 +52,8 @@ class Config:
     """Of VGG-16."""
     json: Path | None = None
     """Where to write the rows."""
+    gallery: Path | None = None
+    """Where to write all three photos in the style of all three paintings, as JPEG; nothing else is done then."""
     quick: bool = False
     """Take hardly a step, of small pictures."""
 
@@ -70,11 +76,16 @@ def main(config: Config) -> None:
     root = os.environ.get("KERASCNN_DATA")
     if root is None:
         sys.exit("Set KERASCNN_DATA to a folder that holds style.")
-    check_writable(config.json)
-    content, style = (np.asarray(Image.open(Path(root) / "style" / name).convert("RGB")) for name in (CONTENT, STYLE))
+    check_writable(config.json, config.gallery)
+    folder = Path(root) / "style"
     size, plain_steps = (64, 3) if config.quick else (config.image_size, config.plain_steps)
     recipe = StyleRecipe(weights=config.weights)
     network = recipe.network()
+    if config.gallery is not None:
+        sheet = draw_gallery(folder, recipe, network, size, {"steps": (1, 1)} if config.quick else {})
+        Image.fromarray(sheet).save(config.gallery, quality=JPEG_QUALITY)
+        return
+    content, style = (_open(folder / name) for name in (CONTENT, STYLE))
     pictures = prepare_pictures(content, [style], image_size=size)
     costs = StyleCosts(network, recipe, pictures.content, pictures.styles)
     plain = {rate: descend_plainly(costs, pictures.content, rate, plain_steps) for rate in RATES}
@@ -86,6 +97,35 @@ def main(config: Config) -> None:
     title = f"total cost of {CONTENT} in the style of {STYLE}, {size} px; to be reached: {wanted:.4g}"
     report(title, rows, config.json)
     report("where a step's time goes", split_time(recipe, pictures.content), None)
+
+
+def draw_gallery(
+    folder: Path, recipe: StyleRecipe, network: keras.Model, size: int, options: dict[str, Any]
+) -> np.ndarray:
+    """Stylise every photo by every painting, and lay them out: a row for each photo, a column for each painting."""
+    photos = [_open(folder / name) for name in PHOTOS]
+    columns = {"photo": [np.full((*CELL[::-1], 3), 255, np.uint8), *map(_fit, photos)]}
+    for name in PAINTINGS:
+        painting = _open(folder / name)
+        made = [
+            stylize(photo, painting, recipe=recipe, network=network, image_size=size, **options).picture
+            for photo in photos
+        ]
+        columns[Path(name).stem.replace("_", " ")] = [_fit(painting), *map(_fit, made)]
+    return contact_sheet(columns)
+
+
+def _fit(picture: np.ndarray) -> np.ndarray:
+    """Shrink a picture into a cell, on white."""
+    small = Image.fromarray(thumbnail(picture, CELL[0]))
+    small.thumbnail(CELL)
+    cell = Image.new("RGB", CELL, "white")
+    cell.paste(small, ((CELL[0] - small.width) // 2, (CELL[1] - small.height) // 2))
+    return np.asarray(cell)
+
+
+def _open(path: Path) -> np.ndarray:
+    return np.asarray(Image.open(path).convert("RGB"))
 
 
 def descend_plainly(costs: StyleCosts, content: np.ndarray, rate: float, steps: int) -> Descent:
