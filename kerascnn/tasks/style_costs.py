@@ -44,7 +44,7 @@ class StyleRecipe:
     """
 
     content_weight: float = 1.0
-    style_weight: float = 1.0
+    style_weight: float = 0.03
     variation_weight: float = 0.0
     content_layers: Mapping[str, float] = field(default_factory=lambda: dict(CONTENT_LAYERS))
     style_layers: Mapping[str, float] = field(default_factory=lambda: dict(STYLE_LAYERS))

@@ -16,7 +16,7 @@ SHALLOW = {
     "style_layers": {"block1_conv1_rgb": 1.0, "block2_conv1": 0.5},
     "weights": None,
 }
-RECIPE = StyleRecipe(**SHALLOW)
+RECIPE = StyleRecipe(1.0, 1.0, **SHALLOW)
 QUIET = {"recipe": RECIPE, "verbose": 0}
 
 
@@ -87,7 +87,7 @@ def test_the_content_is_recovered_from_noise_when_beta_is_0(network, pictures, o
 
 
 def test_the_style_is_reached_when_alpha_is_0(network, pictures):
-    recipe = StyleRecipe(content_weight=0, **SHALLOW)
+    recipe = StyleRecipe(0.0, 1.0, **SHALLOW)
     found = stylize(*pictures, recipe=recipe, network=network, steps=[100], verbose=0)
     before = costs_of(pictures[0], network, pictures[0], [pictures[1]])["style"]
     assert found.history[-1]["style"] < 0.001 * before
@@ -124,7 +124,7 @@ def test_the_style_goes_where_its_mask_is(network, pictures):
     content = np.full((48, 64, 3), 128, np.uint8)
     left = np.zeros((48, 64), bool)
     left[:, :32] = True
-    recipe = StyleRecipe(content_weight=0.01, **SHALLOW)
+    recipe = StyleRecipe(0.01, 1.0, **SHALLOW)
     options = {"network": network, "recipe": recipe, "steps": [30], "verbose": 0}
     change = np.abs(stylize(content, pictures[1], masks=[left], **options).picture - 128.0).mean(axis=(0, 2))
     assert change[:26].mean() > 5 * change[38:].mean()  # what a filter sees reaches over the border
