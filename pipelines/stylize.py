@@ -28,6 +28,7 @@ from kerascnn.report import HISTORY_NAME, contact_sheet, plot_costs, thumbnail, 
 from kerascnn.results import Stylization
 from kerascnn.runs import open_run
 from kerascnn.tasks import FastStyleTask, StyleRecipe
+from kerascnn.tasks.style import STEPS
 
 logger = logging.getLogger("__main__")
 
@@ -53,10 +54,10 @@ class Config:
     content_weight: float = StyleRecipe.content_weight
     """Alpha: how much the content counts."""
     style_weight: float = StyleRecipe.style_weight
-    """Beta: how much the style counts. A tenth shows the photo, ten times hides it."""
+    """Beta: how much the style counts. Less shows more of the photo; --betas lays some side by side."""
     variation_weight: float = StyleRecipe.variation_weight
     """How much noise counts: more is smoother."""
-    steps: tuple[int, ...] = (120, 60, 30)
+    steps: tuple[int, ...] = STEPS
     """Steps at each size, the smallest first, which is half the next."""
     optimizer: Literal["lbfgs", "adam"] = "lbfgs"
     """How the picture goes down the costs. L-BFGS takes far fewer steps."""

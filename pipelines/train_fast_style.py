@@ -35,7 +35,7 @@ class Config(TrainingConfig):
     styles: tuple[str, ...] = ()
     """The paintings, by whose names the styles are called."""
     width: int = 16
-    """Filters of the first convolution. The paper has 32, which takes four times as long on a phone."""
+    """Filters of the first convolution. The paper has 32, with about four times the multiply-adds."""
     image_size: tuple[int, int] = (256, 256)
     """Height and width of the photos in pixels, multiples of 4."""
     style_size: int = 256

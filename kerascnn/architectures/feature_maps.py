@@ -9,9 +9,8 @@ from typing import Any, Literal
 import keras
 from keras import layers
 
+from kerascnn.architectures.bodies import SOME_SIZE
 from kerascnn.architectures.catalogue import build
-
-SOME_SIZE = (64, 64)  # of the network that is copied for any size
 
 
 def feature_maps(

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 from scipy.optimize import Bounds, minimize
 
+from kerascnn.tasks.style_pictures import BRIGHTEST
+
 Costs = Mapping[str, float]
 Compute = Callable[[np.ndarray], tuple[Costs, np.ndarray]]  # costs, one of which is `total`, and its gradient
 OnStep = Callable[[np.ndarray, Costs], None]  # the picture after a step, and its costs
-
-BRIGHTEST = 255.0
 
 
 def descend_lbfgs(compute: Compute, picture: np.ndarray, steps: int, on_step: OnStep) -> None:
